@@ -1,0 +1,85 @@
+#include "esp_log.h"
+#include "esp_random.h"
+#include "esp_system.h"
+#include "system_port.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static int s_pipe[2];
+
+static void say_goodbye(void)
+{
+    (void)!write(s_pipe[1], "bye", 3); // the parent sees what is missing
+}
+
+static void restarting_ends_the_process_with_its_own_code_and_the_buffered_output(void **state)
+{
+    (void)state;
+    assert_int_equal(pipe(s_pipe), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(s_pipe[1], STDOUT_FILENO);
+        printf("text ");
+        if (esp_register_shutdown_handler(say_goodbye) != ESP_OK) {
+            _exit(1);
+        }
+        esp_restart();
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    close(s_pipe[1]);
+    char text[32] = "";
+    size_t len = 0;
+    for (ssize_t got = 1; got > 0; len += (size_t)got) {
+        got = read(s_pipe[0], text + len, sizeof(text) - 1 - len);
+        assert_true(got >= 0);
+    }
+    close(s_pipe[0]);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), ESP_EXIT_RESTART);
+    assert_string_equal(text, "byetext ");
+}
+
+static void free_memory_is_a_number_that_can_be_true(void **state)
+{
+    (void)state;
+    assert_true(esp_get_free_heap_size() > 1024u * 1024u);
+}
+
+static void random_numbers_differ(void **state)
+{
+    (void)state;
+    uint8_t first[32] = {0};
+    uint8_t second[32] = {0};
+    esp_fill_random(first, sizeof(first));
+    esp_fill_random(second, sizeof(second));
+    assert_memory_not_equal(first, second, sizeof(first));
+    esp_fill_random(first, 0);
+}
+
+static void the_log_clock_goes_forward(void **state)
+{
+    (void)state;
+    uint32_t before = esp_log_timestamp();
+    assert_true(esp_log_timestamp() >= before);
+    assert_true(before < 60 * 1000); // since the start of the process, not of the machine
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(restarting_ends_the_process_with_its_own_code_and_the_buffered_output),
+        cmocka_unit_test(free_memory_is_a_number_that_can_be_true),
+        cmocka_unit_test(random_numbers_differ),
+        cmocka_unit_test(the_log_clock_goes_forward),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
