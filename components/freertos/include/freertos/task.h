@@ -1,0 +1,69 @@
+/** Tasks: each is a thread of the process, with a stack of its own. */
+#pragma once
+
+#include "freertos/FreeRTOS.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tskTaskControlBlock *TaskHandle_t;
+
+#define tskNO_AFFINITY   ((BaseType_t)0x7FFFFFFF)
+#define tskIDLE_PRIORITY ((UBaseType_t)0)
+
+/**
+ * Starts a task that runs function(arg). The function must not return; it ends with vTaskDelete(NULL). Returning is
+ * reported on standard error and aborts the process, as on a chip.
+ *
+ * @param name        for people; cut to configMAX_TASK_NAME_LEN - 1 characters; NULL: ""
+ * @param stack_bytes what the task needs on a chip; differs: host stacks are never smaller than 1 MiB
+ * @param created     NULL, or where the handle goes, before the task first runs; written only on success.
+ *                    The handle is valid until the task ends.
+ * @return pdPASS, or errCOULD_NOT_ALLOCATE_REQUIRED_MEMORY when no memory or thread was left
+ */
+BaseType_t xTaskCreate(TaskFunction_t function, const char *name, uint32_t stack_bytes, void *arg,
+                       UBaseType_t priority, TaskHandle_t *created);
+
+/** As xTaskCreate(); the core is without effect. */
+BaseType_t xTaskCreatePinnedToCore(TaskFunction_t function, const char *name, uint32_t stack_bytes,
+                                   void *arg, UBaseType_t priority, TaskHandle_t *created,
+                                   BaseType_t core);
+
+/**
+ * Ends a task. NULL or the caller's own handle: does not return (works for the main thread too; the process then lives
+ * until exit() or its last thread). Whatever the task holds stays held, as with FreeRTOS.
+ * differs: another task ends when it is, or next comes, inside a function of these headers, not in the middle of its own
+ * code; this call does not wait for it. Only tasks made by xTaskCreate() can be ended from outside.
+ */
+void vTaskDelete(TaskHandle_t task);
+
+/** Sleeps for that many ticks; 0 gives way to other threads. */
+void vTaskDelay(TickType_t ticks);
+
+/**
+ * Sleeps until *previous + increment and sets *previous to that moment, for loops of constant period.
+ * @return pdFALSE when the moment had already passed
+ */
+BaseType_t xTaskDelayUntil(TickType_t *previous, TickType_t increment);
+
+/** Ticks since the process started; wraps. */
+TickType_t xTaskGetTickCount(void);
+
+/** The caller's handle; threads not made by xTaskCreate() have one too, valid while they live. */
+TaskHandle_t xTaskGetCurrentTaskHandle(void);
+
+/** Name of a live task; NULL: the caller's. Valid while the task lives. "main" for threads not made by xTaskCreate(). */
+char *pcTaskGetName(TaskHandle_t task);
+
+/** Priority the task was created with; NULL: the caller's. */
+UBaseType_t uxTaskPriorityGet(TaskHandle_t task);
+
+/** Tasks made by xTaskCreate() that have not ended. differs: FreeRTOS counts its own service tasks too. */
+UBaseType_t uxTaskGetNumberOfTasks(void);
+
+#define taskYIELD() vTaskDelay(0)
+
+#ifdef __cplusplus
+}
+#endif
