@@ -1,0 +1,158 @@
+// The NOR rules between callers and a driver: ranges, erase units, and who touched what.
+
+#include "flash_ops.h"
+
+esp_flash_t *esp_flash_default_chip; // single by ESP-IDF's interface
+
+static esp_flash_t *chip_or_default(esp_flash_t *chip)
+{
+    return chip ? chip : esp_flash_default_chip;
+}
+
+static bool is_range_inside(const esp_flash_t *chip, uint32_t address, uint32_t len)
+{
+    return address <= chip->geometry.size && len <= chip->geometry.size - address;
+}
+
+static esp_err_t check_transfer(const esp_flash_t *chip, const void *buffer, uint32_t address,
+                                uint32_t len)
+{
+    if (!chip) {
+        return ESP_ERR_FLASH_NOT_INITIALISED;
+    }
+    if (!is_range_inside(chip, address, len) || (!buffer && len > 0)) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    return ESP_OK;
+}
+
+static void note_touched(esp_flash_t *chip, uint32_t address, uint32_t len)
+{
+    for (struct flash_watch *watch = chip->watches; watch; watch = watch->next) {
+        bool is_apart = address >= watch->address + watch->len || watch->address >= address + len;
+        watch->touched = watch->touched || !is_apart;
+    }
+}
+
+static uint32_t sector_size(const esp_flash_t *chip)
+{
+    uint32_t smallest = 0;
+    for (int i = 0; i < 4 && chip->geometry.erase_units[i]; i++) {
+        smallest = chip->geometry.erase_units[i];
+    }
+    return smallest;
+}
+
+static uint32_t largest_unit_at(const esp_flash_t *chip, uint32_t address, uint32_t len)
+{
+    for (int i = 0; i < 4 && chip->geometry.erase_units[i]; i++) {
+        uint32_t unit = chip->geometry.erase_units[i];
+        if (address % unit == 0 && len >= unit) {
+            return unit;
+        }
+    }
+    return sector_size(chip);
+}
+
+esp_err_t esp_flash_get_size(esp_flash_t *chip, uint32_t *out_size)
+{
+    chip = chip_or_default(chip);
+    if (!out_size) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (!chip) {
+        return ESP_ERR_FLASH_NOT_INITIALISED;
+    }
+    *out_size = chip->geometry.size;
+    return ESP_OK;
+}
+
+esp_err_t esp_flash_read(esp_flash_t *chip, void *buffer, uint32_t address, uint32_t len)
+{
+    chip = chip_or_default(chip);
+    esp_err_t err = check_transfer(chip, buffer, address, len);
+    if (err != ESP_OK || len == 0) {
+        return err;
+    }
+    return chip->ops->read(chip, buffer, address, len);
+}
+
+esp_err_t esp_flash_write(esp_flash_t *chip, const void *buffer, uint32_t address, uint32_t len)
+{
+    chip = chip_or_default(chip);
+    esp_err_t err = check_transfer(chip, buffer, address, len);
+    if (err != ESP_OK || len == 0) {
+        return err;
+    }
+    note_touched(chip, address, len);
+    return chip->ops->program(chip, buffer, address, len);
+}
+
+esp_err_t esp_flash_erase_region(esp_flash_t *chip, uint32_t start, uint32_t len)
+{
+    chip = chip_or_default(chip);
+    if (!chip) {
+        return ESP_ERR_FLASH_NOT_INITIALISED;
+    }
+    uint32_t sector = sector_size(chip);
+    if (start % sector != 0 || len % sector != 0 || !is_range_inside(chip, start, len)) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    note_touched(chip, start, len);
+    while (len > 0) {
+        uint32_t unit = largest_unit_at(chip, start, len);
+        esp_err_t err = chip->ops->erase(chip, start, unit);
+        if (err != ESP_OK) {
+            return err;
+        }
+        start += unit;
+        len -= unit;
+    }
+    return ESP_OK;
+}
+
+esp_err_t esp_flash_erase_chip(esp_flash_t *chip)
+{
+    chip = chip_or_default(chip);
+    if (!chip) {
+        return ESP_ERR_FLASH_NOT_INITIALISED;
+    }
+    return esp_flash_erase_region(chip, 0, chip->geometry.size);
+}
+
+esp_err_t esp_flash_sync(esp_flash_t *chip)
+{
+    chip = chip_or_default(chip);
+    if (!chip) {
+        return ESP_ERR_FLASH_NOT_INITIALISED;
+    }
+    return chip->ops->sync ? chip->ops->sync(chip) : ESP_OK;
+}
+
+const void *flash_map(esp_flash_t *chip, uint32_t address, uint32_t len)
+{
+    chip = chip_or_default(chip);
+    if (!chip || !chip->ops->map || !is_range_inside(chip, address, len)) {
+        return NULL;
+    }
+    return chip->ops->map(chip, address, len);
+}
+
+void flash_watch_start(esp_flash_t *chip, struct flash_watch *watch)
+{
+    chip = chip_or_default(chip);
+    watch->touched = false;
+    watch->next = chip->watches;
+    chip->watches = watch;
+}
+
+void flash_watch_stop(esp_flash_t *chip, struct flash_watch *watch)
+{
+    chip = chip_or_default(chip);
+    for (struct flash_watch **at = &chip->watches; *at; at = &(*at)->next) {
+        if (*at == watch) {
+            *at = watch->next;
+            return;
+        }
+    }
+}
