@@ -1,0 +1,139 @@
+#include "sim_efuse_format.h"
+#include "chip_traits.h"
+
+#include <string.h>
+
+#define MAGIC                  "ESPEFUSE"
+#define MAGIC_LEN              8u
+#define FORMAT_VERSION         1u
+#define VERSION_OFFSET         8u
+#define CHIP_ID_OFFSET         10u
+#define CHIP_REV_OFFSET        12u
+#define BLK_REV_OFFSET         14u
+#define CRC_OFFSET             16u
+#define SECURE_VERSION_OFFSET  20u
+#define RECOVERY_SECTOR_OFFSET 24u
+#define FLAGS_OFFSET           26u
+#define KEY_PRESENT_OFFSET     27u
+#define KEY_REVOKED_OFFSET     28u
+#define KEY_DIGEST_OFFSET      32u
+
+#define FLAG_IGNORE_MAX_CHIP_REV 0u // bits of the flags byte
+#define FLAG_IGNORE_MAX_BLK_REV  1u
+#define FLAG_SECURE_BOOT         2u
+
+#define RECOVERY_SECTOR_BITS 12u // fact: EFUSE_RECOVERY_BOOTLOADER_FLASH_SECTOR_LEN
+#define KEY_COUNT            3u
+#define KEY_DIGEST_BITS      256u
+
+static void put_u16(uint8_t *bytes, uint16_t value)
+{
+    bytes[0] = (uint8_t)value;
+    bytes[1] = (uint8_t)(value >> 8);
+}
+
+static uint16_t get_u16(const uint8_t *bytes)
+{
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
+}
+
+static uint32_t crc32_of(const uint8_t *bytes, size_t len)
+{
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < len; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = crc & 1 ? crc >> 1 ^ 0xEDB88320u : crc >> 1;
+        }
+    }
+    return ~crc;
+}
+
+static bool has_recovery_bootloader(esp_chip_id_t chip_id)
+{
+    // fact: chips whose soc_caps.h defines SOC_RECOVERY_BOOTLOADER_SUPPORTED
+    return chip_id == ESP_CHIP_ID_ESP32C5 || chip_id == ESP_CHIP_ID_ESP32C61;
+}
+
+static uint32_t secure_version_bits(esp_chip_id_t chip_id)
+{
+    const struct chip_traits *traits = chip_traits_by_id(chip_id);
+    return traits ? traits->secure_version_bits : 0;
+}
+
+struct efuse_place sim_efuse_place(enum efuse_field field, esp_chip_id_t chip_id)
+{
+    switch (field) {
+    case EFUSE_SECURE_VERSION:
+        return (struct efuse_place){SECURE_VERSION_OFFSET, 0, secure_version_bits(chip_id)};
+    case EFUSE_RECOVERY_SECTOR:
+        return (struct efuse_place){RECOVERY_SECTOR_OFFSET, 0,
+                                    has_recovery_bootloader(chip_id) ? RECOVERY_SECTOR_BITS : 0};
+    case EFUSE_IGNORE_MAX_CHIP_REV:
+        return (struct efuse_place){FLAGS_OFFSET, FLAG_IGNORE_MAX_CHIP_REV, 1};
+    case EFUSE_IGNORE_MAX_BLK_REV:
+        return (struct efuse_place){FLAGS_OFFSET, FLAG_IGNORE_MAX_BLK_REV, 1};
+    case EFUSE_SECURE_BOOT:
+        return (struct efuse_place){FLAGS_OFFSET, FLAG_SECURE_BOOT, 1};
+    case EFUSE_KEY_PRESENT:
+        return (struct efuse_place){KEY_PRESENT_OFFSET, 0, KEY_COUNT};
+    case EFUSE_KEY_REVOKED:
+        return (struct efuse_place){KEY_REVOKED_OFFSET, 0, KEY_COUNT};
+    case EFUSE_KEY_DIGEST_0:
+    case EFUSE_KEY_DIGEST_1:
+    case EFUSE_KEY_DIGEST_2:
+        return (struct efuse_place){KEY_DIGEST_OFFSET + (uint32_t)(field - EFUSE_KEY_DIGEST_0) *
+                                                            KEY_DIGEST_BITS / 8,
+                                    0, KEY_DIGEST_BITS};
+    case EFUSE_FIELD_COUNT:
+        break;
+    }
+    return (struct efuse_place){0};
+}
+
+esp_err_t sim_efuse_encode(const struct chip_identity *chip, uint8_t bytes[SIM_EFUSE_SIZE])
+{
+    if (!chip_traits_by_id(chip->chip_id)) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    memset(bytes, 0, SIM_EFUSE_SIZE);
+    memcpy(bytes, MAGIC, MAGIC_LEN);
+    put_u16(bytes + VERSION_OFFSET, FORMAT_VERSION);
+    put_u16(bytes + CHIP_ID_OFFSET, chip->chip_id);
+    put_u16(bytes + CHIP_REV_OFFSET, chip->chip_rev);
+    put_u16(bytes + BLK_REV_OFFSET, chip->blk_rev);
+    uint32_t crc = crc32_of(bytes, CRC_OFFSET);
+    put_u16(bytes + CRC_OFFSET, (uint16_t)crc);
+    put_u16(bytes + CRC_OFFSET + 2, (uint16_t)(crc >> 16));
+    bytes[FLAGS_OFFSET] = (uint8_t)(chip->ignore_max_chip_rev << FLAG_IGNORE_MAX_CHIP_REV |
+                                    chip->ignore_max_blk_rev << FLAG_IGNORE_MAX_BLK_REV);
+    return ESP_OK;
+}
+
+esp_err_t sim_efuse_parse(const uint8_t bytes[SIM_EFUSE_SIZE], struct chip_identity *chip)
+{
+    if (memcmp(bytes, MAGIC, MAGIC_LEN) != 0) {
+        return ESP_ERR_NOT_SUPPORTED;
+    }
+    uint32_t crc = get_u16(bytes + CRC_OFFSET) | (uint32_t)get_u16(bytes + CRC_OFFSET + 2) << 16;
+    if (crc != crc32_of(bytes, CRC_OFFSET)) {
+        return ESP_ERR_INVALID_CRC;
+    }
+    if (get_u16(bytes + VERSION_OFFSET) != FORMAT_VERSION) {
+        return ESP_ERR_NOT_SUPPORTED;
+    }
+    uint16_t chip_id = get_u16(bytes + CHIP_ID_OFFSET);
+    const struct chip_traits *traits = chip_traits_by_id(chip_id);
+    if (!traits) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    uint8_t flags = bytes[FLAGS_OFFSET];
+    *chip = (struct chip_identity){
+        .chip_id = traits->id,
+        .chip_rev = get_u16(bytes + CHIP_REV_OFFSET),
+        .blk_rev = get_u16(bytes + BLK_REV_OFFSET),
+        .ignore_max_chip_rev = flags >> FLAG_IGNORE_MAX_CHIP_REV & 1,
+        .ignore_max_blk_rev = flags >> FLAG_IGNORE_MAX_BLK_REV & 1,
+    };
+    return ESP_OK;
+}
