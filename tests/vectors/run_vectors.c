@@ -18,6 +18,8 @@ static const char NOT_BUILT[] = "not built yet";
 static const char NO_VERDICT[] = "used by other rows, no verdict of its own";
 
 static const struct vector_kind KINDS[] = {
+    {"image", check_image, NULL},
+    {"fields", check_fields, NULL},
     {"partition_table", check_partition_table, NULL},
     {"partition_csv", check_partition_csv, NULL},
     {"partition_csv_out", check_partition_csv_out, NULL},
@@ -30,6 +32,7 @@ static const struct vector_kind KINDS[] = {
 
 // Folders of cases outside the manifest; the entry without name ends the list.
 static const struct vector_folder FOLDERS[] = {
+    {"boot_decisions", run_boot_decisions},
     {NULL, NULL},
 };
 

@@ -77,3 +77,7 @@ bool vector_compare(const void *got, size_t got_len, const void *expected, size_
 bool check_partition_table(const struct vector_row *row, char *why);
 bool check_partition_csv(const struct vector_row *row, char *why);
 bool check_partition_csv_out(const struct vector_row *row, char *why);
+bool check_image(const struct vector_row *row, char *why);
+bool check_fields(const struct vector_row *row, char *why);
+bool check_otadata_step(const struct vector_row *row, char *why);
+void run_boot_decisions(const char *path, struct vector_tally *tally);

@@ -15,20 +15,21 @@ extern "C" {
 /** The silicon an image must fit. */
 struct chip_identity {
     esp_chip_id_t chip_id;
-    uint16_t chip_rev;            // major * 100 + minor
-    uint16_t blk_rev;             // eFuse block revision, the same form
-    bool ignore_max_chip_rev;     // eFuse: the image's maximum chip revision is not looked at
-    bool ignore_max_blk_rev;      // eFuse: the image's maximum block revision is not looked at
+    uint16_t chip_rev;        // major * 100 + minor
+    uint16_t blk_rev;         // eFuse block revision, the same form
+    bool ignore_max_chip_rev; // eFuse: the image's maximum chip revision is not looked at
+    bool ignore_max_blk_rev;  // eFuse: the image's maximum block revision is not looked at
 };
 
 #define BOOT_APP_ADDRESS_NONE UINT32_MAX
 
 struct boot_handover {
     struct chip_identity chip;
-    uint32_t table_offset;  // where the partition table stands
-    uint32_t app_address;   // start of the partition whose application runs; BOOT_APP_ADDRESS_NONE: none
-    bool rollback;          // as CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE
-    bool anti_rollback;     // as CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK; implies rollback
+    uint32_t table_offset; // where the partition table stands
+    uint32_t
+        app_address; // start of the partition whose application runs; BOOT_APP_ADDRESS_NONE: none
+    bool rollback;   // as CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE
+    bool anti_rollback; // as CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK; implies rollback
 };
 
 /** ESP32 v0.0, table at 0x8000, nothing runs, no rollback. */

@@ -16,7 +16,8 @@ extern "C" {
 
 /** A running hash. Plain memory: may be copied to fork the hash, needs no clean-up. */
 struct crypto_hash {
-    uint64_t state[16]; // chosen: 128 bytes hold the state of any implementation known to us (OpenSSL: 112)
+    uint64_t state
+        [16]; // chosen: 128 bytes hold the state of any implementation known to us (OpenSSL: 112)
 };
 
 struct crypto_ops {

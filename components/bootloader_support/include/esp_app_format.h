@@ -64,7 +64,7 @@ typedef enum {
 typedef struct {
     uint8_t magic; // ESP_IMAGE_HEADER_MAGIC
     uint8_t segment_count;
-    uint8_t spi_mode; // esp_image_spi_mode_t
+    uint8_t spi_mode;      // esp_image_spi_mode_t
     uint8_t spi_speed : 4; // esp_image_spi_freq_t
     uint8_t spi_size : 4;  // esp_image_flash_size_t
     uint32_t entry_addr;

@@ -36,19 +36,19 @@ extern "C" {
 #define ESP_PARTITION_TABLE_MAX_ENTRIES 96
 #define ESP_PARTITION_MD5_OFFSET        16
 
-#define ESP_BOOTLOADER_DIGEST_OFFSET         0x0
-#define ESP_BOOTLOADER_OFFSET                CONFIG_BOOTLOADER_OFFSET_IN_FLASH
-#define ESP_PRIMARY_BOOTLOADER_OFFSET        CONFIG_BOOTLOADER_OFFSET_IN_FLASH
-#define ESP_PRIMARY_PARTITION_TABLE_OFFSET   CONFIG_PARTITION_TABLE_OFFSET
-#define ESP_BOOTLOADER_SIZE                  (ESP_PARTITION_TABLE_OFFSET - ESP_BOOTLOADER_OFFSET)
+#define ESP_BOOTLOADER_DIGEST_OFFSET       0x0
+#define ESP_BOOTLOADER_OFFSET              CONFIG_BOOTLOADER_OFFSET_IN_FLASH
+#define ESP_PRIMARY_BOOTLOADER_OFFSET      CONFIG_BOOTLOADER_OFFSET_IN_FLASH
+#define ESP_PRIMARY_PARTITION_TABLE_OFFSET CONFIG_PARTITION_TABLE_OFFSET
+#define ESP_BOOTLOADER_SIZE                (ESP_PARTITION_TABLE_OFFSET - ESP_BOOTLOADER_OFFSET)
 
-/** State of an OTA slot, kept in otadata. */
-typedef enum {
-    ESP_OTA_IMG_NEW = 0x0U,            // chosen, not yet booted
-    ESP_OTA_IMG_PENDING_VERIFY = 0x1U, // booted once, not confirmed
-    ESP_OTA_IMG_VALID = 0x2U,          // confirmed
-    ESP_OTA_IMG_INVALID = 0x3U,        // the application refused it
-    ESP_OTA_IMG_ABORTED = 0x4U,        // was not confirmed before the next boot
+/** State of an OTA slot, kept in otadata. An extension in C11: UNDEFINED does not fit an int. */
+__extension__ typedef enum {
+    ESP_OTA_IMG_NEW = 0x0U,              // chosen, not yet booted
+    ESP_OTA_IMG_PENDING_VERIFY = 0x1U,   // booted once, not confirmed
+    ESP_OTA_IMG_VALID = 0x2U,            // confirmed
+    ESP_OTA_IMG_INVALID = 0x3U,          // the application refused it
+    ESP_OTA_IMG_ABORTED = 0x4U,          // was not confirmed before the next boot
     ESP_OTA_IMG_UNDEFINED = 0xFFFFFFFFU, // rollback is not in use
 } esp_ota_img_states_t;
 

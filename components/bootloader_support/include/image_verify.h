@@ -11,6 +11,8 @@
 #include "crypto_ops.h"
 #include "esp_app_desc.h"
 #include "esp_app_format.h"
+#include "esp_bootloader_desc.h"
+#include "esp_flash.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,7 +45,8 @@ struct image_rules {
     struct chip_identity chip;
     uint32_t flash_offset;   // where the image starts on flash
     uint32_t partition_size; // bytes it may use
-    bool is_bootloader;      // bootloader region: no descriptor and maximum revision rules, SHA-256 not compared
+    bool
+        is_bootloader; // bootloader region: no descriptor and maximum revision rules, SHA-256 not compared
 };
 
 struct image_segment {
@@ -56,13 +59,17 @@ struct image_segment {
 struct image_info {
     esp_image_header_t header;
     struct image_segment segments[ESP_IMAGE_MAX_SEGMENTS];
-    uint32_t segment_count; // segments whose header was read
-    uint32_t image_len;     // header to end of digest; valid when the verdict is OK
-    uint8_t checksum;       // as it stands in the image
-    bool has_digest;        // a SHA-256 is appended
+    uint32_t segment_count;            // segments whose header was read
+    uint32_t image_len;                // header to end of digest; valid when the verdict is OK
+    uint8_t checksum;                  // as it stands in the image
+    bool has_digest;                   // a SHA-256 is appended
     uint8_t digest[CRYPTO_SHA256_LEN]; // computed over everything before it
-    uint8_t desc_bytes[256]; // first data bytes of segment 0: application or bootloader descriptor
-    uint32_t desc_len;       // how many of them were read
+    union {                            // first data bytes of segment 0
+        uint8_t bytes[256];
+        esp_app_desc_t app;
+        esp_bootloader_desc_t bootloader;
+    } desc;
+    uint32_t desc_len; // how many of them were read
 };
 
 /** A verification under way. Private to image_verify.c apart from info. */
@@ -107,8 +114,7 @@ enum image_fault image_verify(const struct image_source *source, const struct im
                               struct image_info *info);
 
 /** Verifies what stands on flash at rules->flash_offset; reads through the chip's mapping where it has one. */
-struct esp_flash_t;
-enum image_fault image_verify_flash(struct esp_flash_t *chip, const struct image_rules *rules,
+enum image_fault image_verify_flash(esp_flash_t *chip, const struct image_rules *rules,
                                     struct image_info *info);
 
 /**
@@ -119,6 +125,10 @@ enum image_fault image_verify_flash(struct esp_flash_t *chip, const struct image
  */
 enum image_fault image_check_header(const void *bytes, size_t len, uint64_t total,
                                     const struct image_rules *rules);
+
+/** Checks chip id and chip revisions of a header against rules->chip, nothing else. */
+enum image_fault image_check_chip(const esp_image_header_t *header,
+                                  const struct image_rules *rules);
 
 /** The application descriptor of info, or NULL when segment 0 holds none. Points into info. */
 const esp_app_desc_t *image_app_desc(const struct image_info *info);

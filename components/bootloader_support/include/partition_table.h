@@ -14,12 +14,12 @@ extern "C" {
 /** Why a table is refused; the order is the order of the checks. */
 enum partition_table_fault {
     PARTITION_TABLE_OK = 0,
-    PARTITION_TABLE_BAD_SIZE,      // an entry leaves the flash chip
-    PARTITION_TABLE_MD5_TWICE,     // a second MD5 record
-    PARTITION_TABLE_BAD_MD5,       // the MD5 record does not match the records before it
-    PARTITION_TABLE_BAD_MAGIC,     // a record that is neither entry, MD5 record nor end marker
-    PARTITION_TABLE_NO_END,        // no end marker within the table
-    PARTITION_TABLE_MD5_MISSING,   // application's reader only: no MD5 record
+    PARTITION_TABLE_BAD_SIZE,    // an entry leaves the flash chip
+    PARTITION_TABLE_MD5_TWICE,   // a second MD5 record
+    PARTITION_TABLE_BAD_MD5,     // the MD5 record does not match the records before it
+    PARTITION_TABLE_BAD_MAGIC,   // a record that is neither entry, MD5 record nor end marker
+    PARTITION_TABLE_NO_END,      // no end marker within the table
+    PARTITION_TABLE_MD5_MISSING, // application's reader only: no MD5 record
 };
 
 struct partition_table_check {

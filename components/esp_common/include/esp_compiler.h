@@ -19,3 +19,10 @@
 #endif
 
 #define ESP_COMPILER_DESIGNATED_INIT_AGGREGATE_TYPE_EMPTY(type) ((type){0})
+
+/** Ignores an error on purpose; the reason stands beside it. */
+#define ESP_IGNORE_ERROR(x)                                                                        \
+    do {                                                                                           \
+        int ignored_error_ = (x);                                                                  \
+        (void)ignored_error_;                                                                      \
+    } while (0)

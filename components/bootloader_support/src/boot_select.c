@@ -1,0 +1,315 @@
+// Two steps, as on the chip: otadata names an index (choose_*), then partitions are tried from that index downwards,
+// then upwards, until one loads (start_*). The second step does not look at otadata again.
+
+#include "boot_select.h"
+
+#include <string.h>
+
+#include "esp_log.h"
+
+static const char *TAG = "boot";
+
+struct selection {
+    const struct boot_request *request;
+    struct boot_decision *decision;
+    bool is_initial;  // otadata held nothing: what boots gets the first record
+    bool has_aborted; // an unconfirmed image was given up
+};
+
+// ----------------------------------------------------------------------- helpers
+
+static esp_err_t rewrite_record(struct selection *s, int index, uint32_t state)
+{
+    s->decision->after[index].ota_state = state;
+    if (s->request->dry_run) {
+        return ESP_OK;
+    }
+    return otadata_write(s->request->chip, s->request->slots->otadata.offset, index,
+                         &s->decision->after[index]);
+}
+
+static esp_partition_pos_t position_of(const struct boot_slots *slots, int index)
+{
+    static const esp_partition_pos_t ABSENT = {0, 0};
+    if (index == BOOT_INDEX_FACTORY) {
+        return slots->factory;
+    }
+    if (index == BOOT_INDEX_TEST) {
+        return slots->test;
+    }
+    return index >= 0 && index < BOOT_SLOT_MAX ? slots->ota[index] : ABSENT;
+}
+
+// Secure version of the application in a partition; false when no descriptor is there.
+static bool read_secure_version(const struct boot_request *request, int index, uint32_t *out)
+{
+    esp_partition_pos_t pos = position_of(request->slots, index);
+    uint32_t words[2];
+    if (pos.size < 0x20 + sizeof(esp_app_desc_t) ||
+        esp_flash_read(request->chip, words, pos.offset + 0x20, sizeof(words)) != ESP_OK ||
+        words[0] != ESP_APP_DESC_MAGIC_WORD) {
+        return false;
+    }
+    *out = words[1];
+    return true;
+}
+
+static bool is_new_enough(const struct boot_request *request, int index)
+{
+    uint32_t version = 0;
+    return !request->anti_rollback ||
+           (read_secure_version(request, index, &version) && version >= request->secure_version);
+}
+
+static esp_err_t burn_version_of(struct selection *s, int index)
+{
+    uint32_t version = 0;
+    if (!s->request->anti_rollback || !read_secure_version(s->request, index, &version) ||
+        version <= s->decision->secure_version) {
+        return ESP_OK;
+    }
+    s->decision->secure_version = version;
+    if (s->request->dry_run || !s->request->burn_secure_version) {
+        return ESP_OK;
+    }
+    return s->request->burn_secure_version(s->request->burn_context, version);
+}
+
+// ----------------------------------------------------------------------- step 1: otadata names an index
+
+static esp_err_t abort_unconfirmed(struct selection *s)
+{
+    for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
+        if (s->decision->after[i].ota_state == ESP_OTA_IMG_PENDING_VERIFY) {
+            esp_err_t err = rewrite_record(s, i, ESP_OTA_IMG_ABORTED);
+            if (err != ESP_OK) {
+                return err;
+            }
+            s->has_aborted = true;
+        }
+    }
+    return ESP_OK;
+}
+
+static void choose_default(struct selection *s, enum boot_reason reason)
+{
+    bool has_factory = s->request->slots->factory.size > 0;
+    s->decision->selected = has_factory ? BOOT_INDEX_FACTORY : 0;
+    s->decision->reason = reason;
+}
+
+static esp_err_t follow_record(struct selection *s, int active)
+{
+    const esp_ota_select_entry_t *record = &s->decision->after[active];
+    int slot = (int)otadata_slot(record->ota_seq, s->request->slots->ota_count);
+    s->decision->selected = slot;
+    s->decision->reason = s->has_aborted ? BOOT_REASON_ROLLED_BACK : BOOT_REASON_RECORD;
+    if (s->request->rollback && record->ota_state == ESP_OTA_IMG_NEW) {
+        return rewrite_record(s, active, ESP_OTA_IMG_PENDING_VERIFY);
+    }
+    return record->ota_state == ESP_OTA_IMG_VALID ? burn_version_of(s, slot) : ESP_OK;
+}
+
+// A record whose application is too old counts as if it were not there.
+static int active_and_new_enough(const struct selection *s)
+{
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    memcpy(records, s->decision->after, sizeof(records));
+    uint32_t slot_count = s->request->slots->ota_count;
+    for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
+        if (slot_count == 0 ||
+            !is_new_enough(s->request, (int)otadata_slot(records[i].ota_seq, slot_count))) {
+            records[i].ota_seq = OTADATA_SEQ_EMPTY;
+        }
+    }
+    return otadata_active(records);
+}
+
+static esp_err_t choose_with_anti_rollback(struct selection *s)
+{
+    const esp_ota_select_entry_t *records = s->decision->after;
+    s->decision->selected = BOOT_INDEX_FACTORY;
+    if (otadata_is_blank(&records[0]) && otadata_is_blank(&records[1])) {
+        s->is_initial = true;
+        s->decision->reason = BOOT_REASON_NO_RECORD;
+        return ESP_OK;
+    }
+    int active = active_and_new_enough(s);
+    if (active == OTADATA_NONE) {
+        s->decision->reason = s->has_aborted ? BOOT_REASON_ROLLED_BACK : BOOT_REASON_NO_RECORD;
+        return ESP_OK;
+    }
+    return follow_record(s, active);
+}
+
+static esp_err_t choose_by_records(struct selection *s)
+{
+    const esp_ota_select_entry_t *records = s->decision->after;
+    if (s->request->anti_rollback) {
+        return choose_with_anti_rollback(s);
+    }
+    if ((otadata_is_bad(&records[0]) && otadata_is_bad(&records[1])) ||
+        s->request->slots->ota_count == 0) {
+        choose_default(s, s->has_aborted ? BOOT_REASON_ROLLED_BACK : BOOT_REASON_NO_RECORD);
+        s->is_initial = s->decision->selected == 0 && otadata_is_blank(&records[0]) &&
+                        otadata_is_blank(&records[1]);
+        return ESP_OK;
+    }
+    int active = otadata_active(records);
+    if (active != OTADATA_NONE) {
+        return follow_record(s, active);
+    }
+    s->decision->selected = BOOT_INDEX_FACTORY;
+    s->decision->reason = BOOT_REASON_BAD_CRC;
+    return ESP_OK;
+}
+
+static esp_err_t choose_index(struct selection *s)
+{
+    const struct boot_request *request = s->request;
+    struct boot_decision *decision = s->decision;
+    decision->selected = BOOT_INDEX_FACTORY;
+    decision->reason = BOOT_REASON_NO_OTADATA;
+    if (request->slots->otadata.size == 0) {
+        return ESP_OK;
+    }
+    if (request->slots->otadata.size < OTADATA_MIN_SIZE) {
+        ESP_LOGE(TAG,
+                 "otadata has 0x%" PRIx32
+                 " bytes, 0x2000 are needed: the chip would reset for ever",
+                 request->slots->otadata.size);
+        return ESP_ERR_INVALID_SIZE;
+    }
+    decision->has_otadata = true;
+    esp_err_t err = otadata_read(request->chip, request->slots->otadata.offset, decision->before);
+    if (err != ESP_OK) {
+        return err;
+    }
+    memcpy(decision->after, decision->before, sizeof(decision->after));
+    if (request->rollback || request->anti_rollback) {
+        err = abort_unconfirmed(s);
+    }
+    return err == ESP_OK ? choose_by_records(s) : err;
+}
+
+// ----------------------------------------------------------------------- step 2: the first that loads
+
+static bool try_to_load(struct selection *s, int index)
+{
+    struct boot_decision *decision = s->decision;
+    esp_partition_pos_t pos = position_of(s->request->slots, index);
+    if (pos.size == 0 || !is_new_enough(s->request, index)) {
+        return false;
+    }
+    struct image_rules rules = {
+        .chip = s->request->identity, .flash_offset = pos.offset, .partition_size = pos.size};
+    struct boot_try *attempt = &decision->tries[decision->try_count++];
+    attempt->index = index;
+    attempt->fault = image_verify_flash(s->request->chip, &rules, &decision->image);
+    if (attempt->fault != IMAGE_OK) {
+        return false;
+    }
+    decision->booted = index;
+    decision->partition = pos;
+    return true;
+}
+
+static bool start_from(struct selection *s, int index)
+{
+    int slot_count = (int)s->request->slots->ota_count;
+    for (int i = index; i >= BOOT_INDEX_FACTORY; i--) {
+        if (i < slot_count && try_to_load(s, i)) {
+            return true;
+        }
+    }
+    for (int i = index + 1; i < slot_count; i++) {
+        if (try_to_load(s, i)) {
+            return true;
+        }
+    }
+    return try_to_load(s, BOOT_INDEX_TEST);
+}
+
+static void explain_start(struct boot_decision *decision)
+{
+    if (decision->booted == BOOT_INDEX_NONE) {
+        decision->reason = BOOT_REASON_NOT_BOOTABLE;
+    } else if (decision->try_count > 1) {
+        decision->reason = BOOT_REASON_FALLBACK;
+    }
+}
+
+static esp_err_t create_first_record(struct selection *s)
+{
+    struct boot_decision *decision = s->decision;
+    esp_ota_select_entry_t *record = &decision->after[0];
+    memset(record, 0xFF, sizeof(*record));
+    record->ota_seq = (uint32_t)decision->booted + 1;
+    record->crc = otadata_crc(record->ota_seq);
+    decision->has_created_record = true;
+    esp_err_t err = rewrite_record(s, 0, ESP_OTA_IMG_VALID);
+    return err == ESP_OK ? burn_version_of(s, decision->booted) : err;
+}
+
+esp_err_t boot_select(const struct boot_request *request, struct boot_decision *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->booted = BOOT_INDEX_NONE;
+    out->secure_version = request->secure_version;
+    struct selection s = {.request = request, .decision = out};
+    esp_err_t err = choose_index(&s);
+    if (err != ESP_OK) {
+        out->reason = BOOT_REASON_NOT_BOOTABLE;
+        return err;
+    }
+    bool has_started = start_from(&s, out->selected);
+    explain_start(out);
+    if (has_started && s.is_initial && out->booted >= 0) {
+        err = create_first_record(&s);
+    }
+    return err;
+}
+
+// ----------------------------------------------------------------------- words
+
+const char *boot_index_name(int index, char buf[8])
+{
+    switch (index) {
+    case BOOT_INDEX_FACTORY:
+        return strcpy(buf, "factory");
+    case BOOT_INDEX_TEST:
+        return strcpy(buf, "test");
+    case BOOT_INDEX_NONE:
+        return strcpy(buf, "none");
+    default:
+        (void)snprintf(buf, 8, "ota_%u", (unsigned)index % 100); // slots end at 15
+        return buf;
+    }
+}
+
+struct reason_words {
+    const char *name;
+    const char *text;
+};
+
+static const struct reason_words REASONS[] = {
+    [BOOT_REASON_RECORD] = {"otadata", "the newest valid otadata record names it"},
+    [BOOT_REASON_NO_OTADATA] = {"no_otadata", "the partition table has no otadata partition"},
+    [BOOT_REASON_NO_RECORD] = {"default", "otadata names no slot that may boot"},
+    [BOOT_REASON_BAD_CRC] = {"bad_crc", "no otadata record has a right CRC"},
+    [BOOT_REASON_ROLLED_BACK] = {"rolled_back",
+                                 "the newer image was not confirmed before this boot"},
+    [BOOT_REASON_FALLBACK] = {"fallback",
+                              "what otadata selects does not load; this is the next that does"},
+    [BOOT_REASON_NOT_BOOTABLE] = {"not_bootable", "no partition holds a valid image"},
+};
+
+const char *boot_reason_name(enum boot_reason reason)
+{
+    return REASONS[reason].name;
+}
+
+const char *boot_reason_text(enum boot_reason reason)
+{
+    return REASONS[reason].text;
+}

@@ -1,0 +1,146 @@
+#include "otadata.h"
+
+#include <string.h>
+
+#include "esp_log.h"
+
+static const char *TAG = "otadata";
+
+#define CRC_POLYNOMIAL 0xEDB88320u // fact: CRC-32 as in zlib, reflected
+#define CRC_START      0u          // fact: SPEC.md "otadata": register starts at 0, final inversion
+
+uint32_t otadata_crc(uint32_t seq)
+{
+    uint32_t crc =
+        CRC_START ^ seq; // the four bytes, least significant first, enter one after the other
+    for (int bit = 0; bit < 32; bit++) {
+        crc = crc & 1 ? crc >> 1 ^ CRC_POLYNOMIAL : crc >> 1;
+    }
+    return ~crc;
+}
+
+static bool is_crc_right(const esp_ota_select_entry_t *record)
+{
+    return record->crc == otadata_crc(record->ota_seq);
+}
+
+bool otadata_is_bad(const esp_ota_select_entry_t *record)
+{
+    return record->ota_seq == OTADATA_SEQ_EMPTY || record->ota_state == ESP_OTA_IMG_INVALID ||
+           record->ota_state == ESP_OTA_IMG_ABORTED;
+}
+
+bool otadata_is_good(const esp_ota_select_entry_t *record)
+{
+    return !otadata_is_bad(record) && is_crc_right(record);
+}
+
+bool otadata_is_blank(const esp_ota_select_entry_t *record)
+{
+    return record->ota_seq == OTADATA_SEQ_EMPTY || !is_crc_right(record);
+}
+
+int otadata_active(const esp_ota_select_entry_t records[OTADATA_RECORD_COUNT])
+{
+    bool is_good_0 = otadata_is_good(&records[0]);
+    bool is_good_1 = otadata_is_good(&records[1]);
+    if (is_good_0 && is_good_1) {
+        return records[1].ota_seq > records[0].ota_seq ? 1 : 0;
+    }
+    if (is_good_0) {
+        return 0;
+    }
+    return is_good_1 ? 1 : OTADATA_NONE;
+}
+
+uint32_t otadata_slot(uint32_t seq, uint32_t slot_count)
+{
+    return (seq - 1) % slot_count;
+}
+
+esp_err_t otadata_plan(const esp_ota_select_entry_t records[OTADATA_RECORD_COUNT], uint32_t slot,
+                       uint32_t slot_count, uint32_t state, struct otadata_change *out)
+{
+    int active = otadata_active(records);
+    struct otadata_change change;
+    if (active == OTADATA_NONE) {
+        change.index = 0;
+        change.record = records[0];
+        change.record.ota_seq = slot + 1;
+    } else {
+        uint32_t seq = records[active].ota_seq;
+        uint32_t present = otadata_slot(seq, slot_count);
+        uint32_t step = (slot + slot_count - present) % slot_count;
+        if (step > OTADATA_SEQ_EMPTY - 1 - seq) {
+            return ESP_ERR_INVALID_STATE;
+        }
+        change.index = step == 0 ? active : 1 - active;
+        change.record = records[change.index];
+        change.record.ota_seq = seq + step;
+    }
+    change.record.ota_state = state;
+    change.record.crc = otadata_crc(change.record.ota_seq);
+    *out = change;
+    return ESP_OK;
+}
+
+esp_err_t otadata_read(esp_flash_t *chip, uint32_t address,
+                       esp_ota_select_entry_t records[OTADATA_RECORD_COUNT])
+{
+    esp_ota_select_entry_t read[OTADATA_RECORD_COUNT];
+    for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
+        esp_err_t err = esp_flash_read(chip, &read[i], address + (uint32_t)i * OTADATA_SECTOR_SIZE,
+                                       sizeof(read[i]));
+        if (err != ESP_OK) {
+            return err;
+        }
+    }
+    memcpy(records, read, sizeof(read));
+    return ESP_OK;
+}
+
+static esp_err_t replace_record(esp_flash_t *chip, uint32_t address,
+                                const esp_ota_select_entry_t *record)
+{
+    esp_err_t err = esp_flash_erase_region(chip, address, OTADATA_SECTOR_SIZE);
+    if (err != ESP_OK) {
+        return err;
+    }
+    err = esp_flash_write(chip, record, address, sizeof(*record));
+    if (err != ESP_OK) {
+        return err;
+    }
+    esp_ota_select_entry_t back;
+    err = esp_flash_read(chip, &back, address, sizeof(back));
+    if (err == ESP_OK && memcmp(&back, record, sizeof(back)) != 0) {
+        err = ESP_ERR_FLASH_OP_FAIL;
+    }
+    return err;
+}
+
+esp_err_t otadata_write(esp_flash_t *chip, uint32_t address, int index,
+                        const esp_ota_select_entry_t *record)
+{
+    // What the record will make bootable must be on the medium before the record is.
+    esp_err_t err = esp_flash_sync(chip);
+    if (err == ESP_OK) {
+        err = replace_record(chip, address + (uint32_t)index * OTADATA_SECTOR_SIZE, record);
+    }
+    if (err == ESP_OK) {
+        err = esp_flash_sync(chip);
+    }
+    if (err != ESP_OK) {
+        ESP_LOGE(TAG, "record %d at 0x%" PRIx32 " could not be written: %s", index, address,
+                 esp_err_to_name(err));
+    }
+    return err;
+}
+
+const char *otadata_state_name(uint32_t state)
+{
+    static const char *const NAMES[] = {"NEW", "PENDING_VERIFY", "VALID", "INVALID", "ABORTED"};
+    if (state == ESP_OTA_IMG_UNDEFINED) {
+        return "UNDEFINED";
+    }
+    return state < sizeof(NAMES) / sizeof(NAMES[0]) ? NAMES[state] : "UNKNOWN";
+}

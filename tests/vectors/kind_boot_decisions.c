@@ -1,0 +1,196 @@
+// Boot decisions observed on real bootloaders: one JSON file for each chip and setting, one record a boot.
+
+#include <dirent.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot_select.h"
+#include "chip_traits.h"
+#include "esp_log.h"
+#include "vector.h"
+#include "vector_device.h"
+
+#define IMAGE_PAYLOAD 0x60000 // larger than any offset at which the records damage an image
+
+struct file_facts {
+    const char *name; // of the JSON file
+    const struct chip_traits *chip;
+    bool rollback;
+};
+
+static uint32_t state_of_word(const char *word)
+{
+    static const struct {
+        const char *word;
+        uint32_t state;
+    } STATES[] = {{"new", ESP_OTA_IMG_NEW},         {"pend", ESP_OTA_IMG_PENDING_VERIFY},
+                  {"valid", ESP_OTA_IMG_VALID},     {"invalid", ESP_OTA_IMG_INVALID},
+                  {"aborted", ESP_OTA_IMG_ABORTED}, {"undef", ESP_OTA_IMG_UNDEFINED}};
+    for (size_t i = 0; i < sizeof(STATES) / sizeof(STATES[0]); i++) {
+        if (strcmp(STATES[i].word, word) == 0) {
+            return STATES[i].state;
+        }
+    }
+    return ESP_OTA_IMG_UNDEFINED;
+}
+
+static void put_records(uint8_t *otadata, const char *text, const char *bad_crc)
+{
+    memset(otadata, 0xFF, VECTOR_OTADATA_LEN);
+    for (int i = 0; i < OTADATA_RECORD_COUNT && text; i++) {
+        char word[16] = "";
+        unsigned seq;
+        if (sscanf(text, "%u:%15[a-z]", &seq, word) == 2) {
+            esp_ota_select_entry_t record;
+            memset(&record, 0xFF, sizeof(record));
+            record.ota_seq = seq;
+            record.ota_state = state_of_word(word);
+            record.crc = otadata_crc(seq) ^ (strchr(bad_crc, '0' + i) ? 1 : 0);
+            memcpy(otadata + (size_t)i * OTADATA_SECTOR_SIZE, &record, sizeof(record));
+        }
+        text = strchr(text, ',');
+        text = text ? text + 1 : NULL;
+    }
+}
+
+static void print_records(char *out, size_t capacity, const esp_ota_select_entry_t *records)
+{
+    size_t at = 0;
+    for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
+        const esp_ota_select_entry_t *record = &records[i];
+        bool is_empty = record->ota_seq == OTADATA_SEQ_EMPTY;
+        char seq[16];
+        (void)snprintf(seq, sizeof(seq), "%u", (unsigned)record->ota_seq);
+        at += (size_t)snprintf(out + at, capacity - at, "%s%s:%s%s", i ? " , " : "",
+                               is_empty ? "-" : seq, otadata_state_name(record->ota_state),
+                               !is_empty && otadata_is_blank(record) ? ":BADCRC" : "");
+    }
+}
+
+/** Changes one bit of a slot's image: "slot:offset". */
+static void damage_image(esp_flash_t *chip, const struct vector_device_spec *spec,
+                         const char *where)
+{
+    unsigned slot = 0;
+    unsigned offset = 0;
+    uint8_t sector[FLASH_SECTOR_SIZE];
+    if (sscanf(where, "%u:%x", &slot, &offset) != 2) {
+        return;
+    }
+    uint32_t address = vector_device_slot_address(spec, slot) + offset;
+    uint32_t start = address - address % FLASH_SECTOR_SIZE;
+    esp_err_t err = esp_flash_read(chip, sector, start, sizeof(sector));
+    sector[address - start] ^= 1;
+    if (err == ESP_OK) {
+        err = esp_flash_erase_region(chip, start, sizeof(sector));
+    }
+    if (err != ESP_OK || esp_flash_write(chip, sector, start, sizeof(sector)) != ESP_OK) {
+        abort(); // our own mistake
+    }
+}
+
+static bool check_case(const struct file_facts *facts, const json_t *record, char *why)
+{
+    const char *expected_boot =
+        json_string_value(json_array_get(json_object_get(record, "boots"), 0));
+    const char *expected_after = json_string_value(json_object_get(record, "after"));
+    const char *text = json_string_value(json_object_get(record, "otadata"));
+    const char *bad_crc = json_string_value(json_object_get(record, "bad_crc"));
+    uint8_t otadata[VECTOR_OTADATA_LEN];
+    put_records(otadata, text, bad_crc ? bad_crc : "");
+    struct vector_device_spec spec = {.chip_id = facts->chip->id,
+                                      .slot_count = 2,
+                                      .bootable_slots = 3,
+                                      .payload_len = IMAGE_PAYLOAD,
+                                      .otadata = otadata};
+    esp_flash_t *chip = vector_device_build(&spec);
+    size_t i;
+    json_t *where;
+    json_array_foreach(json_object_get(record, "corrupt_slots"), i, where)
+    {
+        damage_image(chip, &spec, json_string_value(where));
+    }
+    struct boot_slots slots;
+    struct boot_decision decision;
+    struct boot_request request = {.chip = chip,
+                                   .identity = {.chip_id = facts->chip->id},
+                                   .slots = &slots,
+                                   .rollback = facts->rollback};
+    char name[8] = "error";
+    char after[128] = "";
+    if (boot_slots_load(chip, VECTOR_TABLE_ADDRESS, &slots) == ESP_OK &&
+        boot_select(&request, &decision) == ESP_OK) {
+        esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+        (void)boot_index_name(decision.booted, name);
+        if (otadata_read(chip, VECTOR_OTADATA_ADDRESS, records) == ESP_OK) {
+            print_records(after, sizeof(after), records);
+        }
+    }
+    nor_flash_close(chip);
+    (void)snprintf(why, VECTOR_WHY_LEN, "boots %s, after %s", name, after);
+    return expected_boot && expected_after && strcmp(name, expected_boot) == 0 &&
+           strcmp(after, expected_after) == 0;
+}
+
+static void run_file(const struct file_facts *facts, const json_t *records,
+                     struct vector_tally *tally)
+{
+    size_t i;
+    json_t *record;
+    json_array_foreach((json_t *)records, i, record)
+    {
+        char why[VECTOR_WHY_LEN];
+        if (check_case(facts, record, why)) {
+            tally->passed++;
+        } else {
+            char *text = json_dumps(record, JSON_COMPACT);
+            printf("WRONG boot_decisions/%s case %zu: %s\n  got: %s\n", facts->name, i, text, why);
+            free(text);
+            tally->failed++;
+        }
+    }
+}
+
+/** "esp32c3_rollback_on.json": chip and setting are in the name. */
+static bool read_name(const char *name, struct file_facts *facts)
+{
+    char chip[32];
+    char setting[8];
+    if (sscanf(name, "%31[a-z0-9]_rollback_%7[a-z].json", chip, setting) != 2) {
+        return false;
+    }
+    facts->name = name;
+    facts->chip = chip_traits_by_name(chip);
+    facts->rollback = strcmp(setting, "on") == 0;
+    return facts->chip != NULL;
+}
+
+void run_boot_decisions(const char *path, struct vector_tally *tally)
+{
+    esp_log_level_set("*", ESP_LOG_NONE);
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    while (folder && (entry = readdir(folder)) != NULL) {
+        char file[1024];
+        struct file_facts facts;
+        size_t len = strlen(entry->d_name);
+        if (len < 5 || strcmp(entry->d_name + len - 5, ".json") != 0) {
+            continue;
+        }
+        (void)snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+        json_t *records = json_load_file(file, 0, NULL);
+        if (!read_name(entry->d_name, &facts) || !json_is_array(records)) {
+            printf("WRONG boot_decisions/%s: not CHIP_rollback_on|off.json with a list\n",
+                   entry->d_name);
+            tally->failed++;
+        } else {
+            run_file(&facts, records, tally);
+        }
+        json_decref(records);
+    }
+    if (folder) {
+        (void)closedir(folder);
+    }
+}
