@@ -104,7 +104,7 @@ def configured(repo, source):
     ("int f(int x);\nint f(int x)\n{\n    if (x)\n        return 1;\n    return 0;\n}\n", "readability-braces-around-statements"),
     ("#define TWICE(x) x; x\nint f(int x);\nint f(int x)\n{\n    if (x)\n        TWICE(x++);\n    return x;\n}\n", "bugprone-"),
     ("int badName(void);\nint badName(void)\n{\n    return 0;\n}\n", "readability-identifier-naming"),
-])
+], ids=["null pointer", "missing braces", "macro of two statements", "name"])
 def test_clang_tidy_reports_what_is_planted(repo, source, check):
     result = run(configured(repo, source), "run_tidy.sh")
     assert result.returncode == 1, result.stdout
