@@ -59,7 +59,7 @@ def test_quick_leaves_the_long_steps_out(tree):
 
 
 @pytest.mark.parametrize("tool, title", [
-    ("check_layers.py", "layers"), ("check_format.sh", "format"), ("check_links.py", "text and links"),
+    ("check_layers.py", "layers"), ("check_cpp_headers.py", "public headers as C++"), ("check_format.sh", "format"), ("check_links.py", "text and links"),
     ("check_text.sh", "text and links"), ("changes.py", "text and links"), ("run_tidy.sh", "clang-tidy"),
     ("install_judges.sh", "judges from PyPI"),
 ])
