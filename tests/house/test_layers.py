@@ -80,6 +80,18 @@ def test_a_header_nobody_includes_is_compiled_too(tree):
     assert tree.build("all_verify_interface_header_sets").returncode != 0
 
 
+# ---- the same for C++ ----
+
+
+def test_a_public_header_that_is_no_cpp_is_reported(tree):
+    tree.built()
+    assert tree.run_tool("check_cpp_headers.py").returncode == 0
+    tree.append(f"{PARTITION}/include/esp_partition.h", "void esp_partition_copy(int class);\n")
+    result = tree.built().run_tool("check_cpp_headers.py")
+    assert result.returncode == 1
+    assert f"{PARTITION}/include/esp_partition.h is no C++" in result.stdout
+
+
 # ---- third check: check_layers.py, includes ----
 
 
