@@ -2,9 +2,9 @@
 // loop while others post to it is safe: see stop_and_free() in esp_event.c.
 #include "event_loop.h"
 
-#define TASK_NAME       "sys_evt"    // fact: ESP-IDF, esp_event: default_event_loop.c
-#define TASK_STACK_SIZE (2304 + 512) // fact: CONFIG_ESP_SYSTEM_EVENT_TASK_STACK_SIZE plus its extra
-#define TASK_PRIORITY   20           // fact: ESP_TASKD_EVENT_PRIO
+#define TASK_NAME       "sys_evt" // fact: ESP-IDF, esp_event: default_event_loop.c
+#define TASK_STACK_SIZE CONFIG_ESP_SYSTEM_EVENT_TASK_STACK_SIZE
+#define TASK_PRIORITY   20 // fact: ESP_TASKD_EVENT_PRIO
 
 static struct event_loop *s_default_loop; // under the users lock; single, as in ESP-IDF's interface
 

@@ -34,7 +34,9 @@ typedef void (*TaskFunction_t)(void *arg);
 
 #define errCOULD_NOT_ALLOCATE_REQUIRED_MEMORY (-1)
 
-#define configTICK_RATE_HZ       CONFIG_FREERTOS_HZ
+// chosen: ESP-IDF's default. Fixed, because the port is built with it, whatever CONFIG_FREERTOS_HZ an application's own
+// sdkconfig.h says; code that converts with the macros below is right with any value.
+#define configTICK_RATE_HZ       100
 #define configMAX_PRIORITIES     25
 #define configMAX_TASK_NAME_LEN  16 // with the terminator
 #define configMINIMAL_STACK_SIZE 1536
