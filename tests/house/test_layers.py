@@ -116,6 +116,15 @@ def test_an_operating_system_header_in_a_component_is_reported(tree):
     finds(tree.built(), f"{PARTITION}/src/partition.c:10", "#include <unistd.h> in a component", "behind a seam")
 
 
+@pytest.mark.parametrize("text, code", [
+    ('#if __has_include("extra_partition_subtypes.inc")\n#include "extra_partition_subtypes.inc"\n#endif\n', 0),
+    ('#ifdef EXTRA\n#include "extra_partition_subtypes.inc"\n#endif\n', 1),
+], ids=["behind __has_include", "bare"])
+def test_an_exception_holds_behind_has_include_only(tree, text, code):
+    tree.append(f"{PARTITION}/include/esp_partition.h", text)
+    assert tree.built().check_layers().returncode == code
+
+
 def test_an_include_that_climbs_out_of_its_folder_is_reported(tree):
     tree.write(f"{FLASH}/src/chip_state.h", "#pragma once\n")
     tree.append(f"{PARTITION}/src/partition.c", '#include "../../spi_flash/src/chip_state.h"\n')
