@@ -18,8 +18,9 @@
 extern "C" {
 #endif
 
-#define OTA_SIZE_UNKNOWN           0xffffffffu // begin: erase the whole partition
-#define OTA_WITH_SEQUENTIAL_WRITES 0xfffffffeu // begin: erase nothing; each write erases the sectors it enters
+#define OTA_SIZE_UNKNOWN 0xffffffffu // begin: erase the whole partition
+#define OTA_WITH_SEQUENTIAL_WRITES                                                                 \
+    0xfffffffeu // begin: erase nothing; each write erases the sectors it enters
 
 /** Names one update session; never 0. */
 typedef uint32_t esp_ota_handle_t;

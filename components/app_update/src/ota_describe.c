@@ -82,9 +82,10 @@ esp_err_t esp_ota_get_bootloader_description(const esp_partition_t *bootloader_p
         return ESP_ERR_INVALID_ARG;
     }
     esp_bootloader_desc_t read;
-    esp_err_t err = bootloader_partition ? esp_partition_read(bootloader_partition, DESCRIPTOR_OFFSET,
-                                                              &read, sizeof(read))
-                                         : read_primary_bootloader(&read);
+    esp_err_t err =
+        bootloader_partition
+            ? esp_partition_read(bootloader_partition, DESCRIPTOR_OFFSET, &read, sizeof(read))
+            : read_primary_bootloader(&read);
     if (err != ESP_OK) {
         return err;
     }

@@ -129,8 +129,8 @@ esp_err_t esp_ota_mark_app_invalid_rollback_and_reboot(void)
 
 static bool is_refused(const esp_ota_select_entry_t *record)
 {
-    return !otadata_is_blank(record) && (record->ota_state == ESP_OTA_IMG_INVALID ||
-                                         record->ota_state == ESP_OTA_IMG_ABORTED);
+    return !otadata_is_blank(record) &&
+           (record->ota_state == ESP_OTA_IMG_INVALID || record->ota_state == ESP_OTA_IMG_ABORTED);
 }
 
 const esp_partition_t *esp_ota_get_last_invalid_partition(void)

@@ -107,8 +107,8 @@ static const esp_partition_t *first_slot_from(uint32_t slot)
 
 const esp_partition_t *esp_ota_get_next_update_partition(const esp_partition_t *start_from)
 {
-    const esp_partition_t *start = start_from ? esp_partition_verify(start_from)
-                                              : esp_ota_get_running_partition();
+    const esp_partition_t *start =
+        start_from ? esp_partition_verify(start_from) : esp_ota_get_running_partition();
     if (start_from && !start) {
         return NULL;
     }

@@ -22,7 +22,8 @@ struct ota_session {
     bool copies_to_final;
     bool erases_on_the_fly;
     bool is_resumed;
-    bool is_scattered;     // esp_ota_write_with_offset was used: the verifier did not see the image in order
+    bool
+        is_scattered; // esp_ota_write_with_offset was used: the verifier did not see the image in order
     uint32_t position;     // next write of esp_ota_write
     uint32_t erased_end;   // on the fly: everything below is erased or written
     uint32_t written;      // bytes written in this session
@@ -128,7 +129,8 @@ static esp_err_t check_target(const esp_partition_t *partition)
         return ESP_ERR_OTA_PARTITION_CONFLICT;
     }
     if (is_running_unconfirmed()) {
-        ESP_LOGE(TAG, "the running image is not confirmed yet; mark it valid before the next update");
+        ESP_LOGE(TAG,
+                 "the running image is not confirmed yet; mark it valid before the next update");
         return ESP_ERR_OTA_ROLLBACK_INVALID_STATE;
     }
     return ESP_OK;
@@ -188,8 +190,8 @@ static esp_err_t erase_up_front(struct ota_session *session, size_t image_size)
         return esp_partition_erase_range(staging, 0, staging->size);
     }
     if (image_size > staging->size) {
-        ESP_LOGE(TAG, "%zu bytes do not fit into %s (%" PRIu32 " bytes)", image_size, staging->label,
-                 staging->size);
+        ESP_LOGE(TAG, "%zu bytes do not fit into %s (%" PRIu32 " bytes)", image_size,
+                 staging->label, staging->size);
         return ESP_ERR_INVALID_SIZE;
     }
     size_t unit = staging->erase_size;
@@ -269,7 +271,8 @@ esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partiti
 
 // ----------------------------------------------------------------------- write
 
-static esp_err_t check_first_bytes(const struct ota_session *session, const uint8_t *data, size_t size)
+static esp_err_t check_first_bytes(const struct ota_session *session, const uint8_t *data,
+                                   size_t size)
 {
     if (has_image(session->final) && data[0] != ESP_IMAGE_HEADER_MAGIC) {
         ESP_LOGE(TAG, "not an ESP image: it starts with 0x%02x instead of 0xE9", data[0]);
@@ -308,7 +311,8 @@ static esp_err_t take_back(struct ota_session *session, const uint8_t *back, con
         return ESP_ERR_FLASH_OP_FAIL;
     }
     if (has_image(session->final) && !session->is_scattered && !session->is_resumed) {
-        (void)image_verifier_write(&session->verifier, back, len); // the verdict is asked for at the end
+        (void)image_verifier_write(&session->verifier, back,
+                                   len); // the verdict is asked for at the end
     }
     return ESP_OK;
 }
@@ -398,7 +402,8 @@ esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, s
         return ESP_ERR_INVALID_ARG;
     }
     if (session->erases_on_the_fly) {
-        ESP_LOGE(TAG, "writing at an offset needs a session that erased its partition at the beginning");
+        ESP_LOGE(TAG,
+                 "writing at an offset needs a session that erased its partition at the beginning");
         return ESP_ERR_INVALID_STATE;
     }
     if (!fits(session, offset, size)) {
@@ -414,10 +419,9 @@ static esp_err_t judge_image(struct ota_session *session)
 {
     struct image_info info;
     bool is_bootloader = session->final->type == ESP_PARTITION_TYPE_BOOTLOADER;
-    enum image_fault fault =
-        session->is_scattered || session->is_resumed
-            ? ota_describe_verify(session->staging, is_bootloader, &info)
-            : image_verifier_end(&session->verifier);
+    enum image_fault fault = session->is_scattered || session->is_resumed
+                                 ? ota_describe_verify(session->staging, is_bootloader, &info)
+                                 : image_verifier_end(&session->verifier);
     if (fault == IMAGE_OK) {
         return ESP_OK;
     }
@@ -450,7 +454,8 @@ static esp_err_t judge(struct ota_session *session)
     if (has_image(session->final)) {
         return judge_image(session);
     }
-    return session->final->type == ESP_PARTITION_TYPE_PARTITION_TABLE ? judge_table(session) : ESP_OK;
+    return session->final->type == ESP_PARTITION_TYPE_PARTITION_TABLE ? judge_table(session)
+                                                                      : ESP_OK;
 }
 
 // differs: copies what was written, not the length of the final partition
