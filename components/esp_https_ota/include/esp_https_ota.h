@@ -55,20 +55,22 @@ typedef esp_err_t (*decrypt_cb_t)(decrypt_cb_arg_t *args, void *user_ctx);
 
 /** Configuration of a session; zero is the default of every member. */
 typedef struct {
-    const esp_http_client_config_t *http_config; // required; certificates and keys in it must outlive the session
+    const esp_http_client_config_t
+        *http_config; // required; certificates and keys in it must outlive the session
     http_client_init_cb_t http_client_init_cb;
     bool bulk_flash_erase;      // erase for the whole image at once instead of ahead of each write
     bool partial_http_download; // not built yet: the image comes in one request
     int max_http_request_size;  // not built yet
-    uint32_t buffer_caps;       // capabilities for heap_caps_malloc() of the upgrade buffer; 0: malloc()
-    bool ota_resumption;        // not built yet: the update starts from its beginning
+    uint32_t buffer_caps; // capabilities for heap_caps_malloc() of the upgrade buffer; 0: malloc()
+    bool ota_resumption;  // not built yet: the update starts from its beginning
     size_t ota_image_bytes_written; // not built yet
-    decrypt_cb_t decrypt_cb;    // not built yet: begin answers ESP_ERR_NOT_SUPPORTED when set
+    decrypt_cb_t decrypt_cb;        // not built yet: begin answers ESP_ERR_NOT_SUPPORTED when set
     void *decrypt_user_ctx;
     uint16_t enc_img_header_size;
     struct {
-        const esp_partition_t *staging; // not built yet: begin answers ESP_ERR_NOT_SUPPORTED when set
-        const esp_partition_t *final;   // the same
+        const esp_partition_t
+            *staging;                 // not built yet: begin answers ESP_ERR_NOT_SUPPORTED when set
+        const esp_partition_t *final; // the same
         bool finalize_with_copy;
     } partition;
 } esp_https_ota_config_t;

@@ -21,7 +21,8 @@ ESP_EVENT_DEFINE_BASE(ESP_HTTPS_OTA_EVENT);
 
 #define HEADER_LEN        ESP_HTTPS_OTA_HEADER_LEN
 #define DESCRIPTOR_OFFSET 0x20u // fact: image header and first segment header come before it
-#define STALL_LIMIT       12    // chosen: with the default timeout of 5 s a dead server is given up after a minute
+#define STALL_LIMIT                                                                                \
+    12 // chosen: with the default timeout of 5 s a dead server is given up after a minute
 
 enum session_state {
     STATE_CONNECTED, // the body can be read; flash is untouched
@@ -37,10 +38,10 @@ struct session {
     esp_ota_handle_t ota; // valid from STATE_WRITING on
     char *buffer;
     size_t buffer_size;
-    size_t buffered;     // bytes in buffer that are not written yet
-    bool has_ended;      // the body is complete
-    unsigned stalls;     // timeouts in a row
-    int64_t image_size;  // announced by the server; -1: unknown
+    size_t buffered;    // bytes in buffer that are not written yet
+    bool has_ended;     // the body is complete
+    unsigned stalls;    // timeouts in a row
+    int64_t image_size; // announced by the server; -1: unknown
     int64_t written;
 };
 
@@ -90,7 +91,9 @@ static esp_err_t check_config(const esp_https_ota_config_t *config)
         return ESP_ERR_NOT_SUPPORTED;
     }
     if (config->partial_http_download || config->ota_resumption) {
-        ESP_LOGW(TAG, "ranged download and resumption are not built yet: the image comes in one request");
+        ESP_LOGW(
+            TAG,
+            "ranged download and resumption are not built yet: the image comes in one request");
     }
     return ESP_OK;
 }
@@ -108,8 +111,9 @@ static esp_err_t create_buffer(struct session *session, const esp_https_ota_conf
 {
     int wanted = config->http_config->buffer_size;
     session->buffer_size = wanted > HEADER_LEN ? (size_t)wanted : HEADER_LEN;
-    session->buffer = config->buffer_caps ? heap_caps_malloc(session->buffer_size, config->buffer_caps)
-                                          : malloc(session->buffer_size);
+    session->buffer = config->buffer_caps
+                          ? heap_caps_malloc(session->buffer_size, config->buffer_caps)
+                          : malloc(session->buffer_size);
     return session->buffer ? ESP_OK : ESP_ERR_NO_MEM;
 }
 
@@ -117,7 +121,9 @@ static esp_err_t choose_partition(struct session *session)
 {
     session->partition = esp_ota_get_next_update_partition(NULL);
     if (!session->partition) {
-        ESP_LOGE(TAG, "no OTA partition to update; the partition table needs one besides the running one");
+        ESP_LOGE(
+            TAG,
+            "no OTA partition to update; the partition table needs one besides the running one");
         return ESP_FAIL;
     }
     return ESP_OK;
@@ -126,7 +132,8 @@ static esp_err_t choose_partition(struct session *session)
 static void free_session(struct session *session)
 {
     if (session->client) {
-        ESP_IGNORE_ERROR(esp_http_client_cleanup(session->client)); // nothing is left to do about it
+        ESP_IGNORE_ERROR(
+            esp_http_client_cleanup(session->client)); // nothing is left to do about it
     }
     free(session->buffer);
     free(session);
@@ -150,7 +157,8 @@ static esp_err_t open_session(struct session *session, const esp_https_ota_confi
         return err;
     }
     int64_t len = esp_http_client_get_content_length(session->client);
-    session->image_size = len >= 0 && !esp_http_client_is_chunked_response(session->client) ? len : -1;
+    session->image_size =
+        len >= 0 && !esp_http_client_is_chunked_response(session->client) ? len : -1;
     post_event(ESP_HTTPS_OTA_CONNECTED, NULL, 0);
     return ESP_OK;
 }
@@ -253,7 +261,8 @@ static void log_header_fault(const struct session *session, enum image_fault fau
                  chip_name(header.chip_id), header.chip_id, chip_name(chip->chip_id));
     } else if (fault == IMAGE_EXCEEDS_PARTITION) {
         ESP_LOGE(TAG, "the image has %lld bytes, %s has room for %" PRIu32,
-                 (long long)session->image_size, session->partition->label, session->partition->size);
+                 (long long)session->image_size, session->partition->label,
+                 session->partition->size);
     } else if (fault == IMAGE_BAD_MAGIC && session->buffer[0] == '<') {
         ESP_LOGE(TAG, "the server sent a web page instead of an image; check the URL");
     } else {

@@ -71,7 +71,8 @@ static esp_err_t follow_redirect(esp_http_client_handle_t client, int status,
     if (err != ESP_OK) {
         return err;
     }
-    if (status == HttpStatus_SeeOther) { // fact: RFC 9110, 15.4.4: fetched with GET, whatever was sent
+    if (status ==
+        HttpStatus_SeeOther) { // fact: RFC 9110, 15.4.4: fetched with GET, whatever was sent
         err = esp_http_client_set_method(client, HTTP_METHOD_GET);
         // Clearing a body that was never set is no error here.
         ESP_IGNORE_ERROR(esp_http_client_set_post_field(client, NULL, 0));

@@ -14,5 +14,5 @@ struct ota_download_budget ota_download_budget_of(const esp_http_client_config_t
 
 // Sends the request, follows redirects and authenticates until a body with the image can be read.
 // Errors as esp_https_ota_begin() promises.
-esp_err_t ota_download_connect(esp_http_client_handle_t client, struct ota_download_budget *budget)
-    ESP_MUST_CHECK;
+esp_err_t ota_download_connect(esp_http_client_handle_t client,
+                               struct ota_download_budget *budget) ESP_MUST_CHECK;
