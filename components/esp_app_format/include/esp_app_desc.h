@@ -17,7 +17,7 @@ typedef struct {
     uint32_t magic_word;     // ESP_APP_DESC_MAGIC_WORD
     uint32_t secure_version; // for anti-rollback
     uint32_t reserv1[2];
-    char version[32];      // these strings may fill their field: no terminator then
+    char version[32]; // these strings may fill their field: no terminator then
     char project_name[32];
     char time[16];
     char date[16];

@@ -42,7 +42,7 @@ const char *esp_err_to_name_r(esp_err_t code, char *buf, size_t buflen)
     const struct err_entry *entry = find_entry(code);
     if (entry) {
         (void)snprintf(buf, buflen, "%s", entry->name); // cut short when it does not fit
-    } else if (code > 0 && code < 134) { // fact: Linux errno values end at 133
+    } else if (code > 0 && code < 134) {                // fact: Linux errno values end at 133
         (void)snprintf(buf, buflen, "%s", strerror(code));
     } else {
         (void)snprintf(buf, buflen, "ERROR 0x%x(%d)", (unsigned)code, code);
@@ -54,7 +54,8 @@ void _esp_error_check_failed_without_abort(esp_err_t rc, const char *file, int l
                                            const char *function, const char *expression)
 {
     fprintf(stderr, "ESP_ERROR_CHECK failed: %s (0x%x), %s\n  at %s:%d, %s(): %s\n",
-            esp_err_to_name(rc), (unsigned)rc, esp_err_to_text(rc), file, line, function, expression);
+            esp_err_to_name(rc), (unsigned)rc, esp_err_to_text(rc), file, line, function,
+            expression);
 }
 
 void _esp_error_check_failed(esp_err_t rc, const char *file, int line, const char *function,

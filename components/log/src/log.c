@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define TAG_LIMIT_COUNT 32 // chosen: more tags than the stack has; a set beyond it is ignored
+#define TAG_LIMIT_COUNT 32  // chosen: more tags than the stack has; a set beyond it is ignored
 #define LINE_MAX        512 // chosen: one line on the caller's stack; longer messages are cut
 
 struct tag_limit {
