@@ -3,12 +3,13 @@
 
     tools/check_layers.py [--build build/dev]
 
-Reads layers.json, which configuring wrote into the build folder, and the compiled objects beside it. Four checks:
+Reads layers.json, which configuring wrote into the build folder, and the compiled objects beside it. Five checks:
 
   includes   direct #includes against REQUIRES (public headers) and REQUIRES + PRIV_REQUIRES (sources);
              outside the tree a component may include C11 standard headers only
   symbols    undefined symbols of the objects against what the declared components define, the seams that
              a port fills, and the part of the C library that exists on every target
+  unused     declarations nobody needs, and REQUIRES that only sources need
   cycles     no component reaches itself through its declarations
   rows       a component uses lower rows of ROWS only
 
@@ -49,6 +50,8 @@ C11_HEADERS = {
 HEADER_EXCEPTIONS = {
     # struct ifreq is a member type of esp_http_client_config_t (if_name); targets without it get a stand-in.
     ("esp_http_client", "esp_http_client.h"): {"sys/socket.h", "net/if.h"},
+    # An application may bring partition subtypes of its own, as in ESP-IDF, where the build generates the file.
+    ("esp_partition", "esp_partition.h"): {"extra_partition_subtypes.inc"},
 }
 
 HEAP = {
@@ -232,12 +235,42 @@ def check_declared(tree, part, owner, path, line, name, is_public):
 def check_foreign(tree, part, path, line, name):
     if name in C11_HEADERS:
         return
+    homeless = next(tree.root.glob(f"components/*/include/{name}"), None)
+    if homeless:
+        tree.report((path, line), f"<{name}> belongs to {homeless.relative_to(tree.root).parts[1]}, which is not in the build",
+                    "nothing is known about what that component may use", "give it a CMakeLists.txt with ota_component()")
+        return
     excepted = HEADER_EXCEPTIONS.get((part.name, path.name), set())
-    if name in excepted and f"__has_include(<{name}>)" in code_of(path):
+    if name in excepted and re.search(rf'__has_include\(["<]{re.escape(name)}[">]\)', code_of(path)):
         return
     tree.report((path, line), f"#include <{name}> in a component",
                 "components see C11 standard headers and each other only, so that they run where this header is missing",
                 "put the call behind a seam and its implementation into port/ or sim/")
+
+
+# ---- unused declarations ----------------------------------------------------------------------------------------------
+
+
+def check_unused(tree):
+    owners = {name: part.name for part in tree.parts.values() for name in part.headers}
+    for part in tree.components():
+        shown = owners_of_includes(owners, part.headers.values())
+        used = shown | owners_of_includes(owners, part.sources())
+        for name in part.declared:
+            where = declaration_of(tree, part, name)
+            if name not in tree.parts:
+                continue
+            if name not in used:
+                tree.report(where, f"{part.name} declares {name} and includes none of its headers",
+                            "a declaration nobody needs permits what nobody decided", "remove it")
+            elif name in part.requires and name not in shown:
+                tree.report(where, f"{part.name} declares {name} under REQUIRES, but no public header shows it",
+                            "users of the component see headers they should not know about", "move it to PRIV_REQUIRES")
+
+
+def owners_of_includes(owners, paths):
+    names = (spec.strip('<>"') for path in paths for _, spec in includes_of(path))
+    return {owners[name] for name in names if name in owners}
 
 
 # ---- symbols --------------------------------------------------------------------------------------------------------
@@ -364,6 +397,7 @@ def check(root, build):
     """All findings as a list of paragraphs."""
     tree = Tree(root, build)
     check_includes(tree)
+    check_unused(tree)
     check_symbols(tree)
     check_cycles(tree)
     check_rows(tree)

@@ -92,5 +92,8 @@ class MiniTree:
         return self
 
     def check_layers(self):
-        command = [sys.executable, ROOT / "tools" / "check_layers.py", "--root", self.folder, "--build", self.folder / "build"]
+        return self.run_tool("check_layers.py")
+
+    def run_tool(self, name):
+        command = [sys.executable, ROOT / "tools" / name, "--root", self.folder, "--build", self.folder / "build"]
         return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -80,11 +80,24 @@ def test_a_header_nobody_includes_is_compiled_too(tree):
     assert tree.build("all_verify_interface_header_sets").returncode != 0
 
 
+# ---- the same for C++ ----
+
+
+def test_a_public_header_that_is_no_cpp_is_reported(tree):
+    tree.built()
+    assert tree.run_tool("check_cpp_headers.py").returncode == 0
+    tree.append(f"{PARTITION}/include/esp_partition.h", "void esp_partition_copy(int class);\n")
+    result = tree.built().run_tool("check_cpp_headers.py")
+    assert result.returncode == 1
+    assert f"{PARTITION}/include/esp_partition.h is no C++" in result.stdout
+
+
 # ---- third check: check_layers.py, includes ----
 
 
 def test_an_include_that_arrives_through_another_component_must_be_declared(tree):
     tree.replace(f"{PARTITION}/CMakeLists.txt", "REQUIRES esp_common PRIV_REQUIRES spi_flash", "REQUIRES spi_flash")
+    tree.append(f"{PARTITION}/include/esp_partition.h", '#include "flash_ops.h"\n')
     finds(tree.built(), f"{PARTITION}/include/esp_partition.h:2", '"esp_err.h" of esp_common is not declared', "add esp_common to REQUIRES")
 
 
@@ -103,6 +116,15 @@ def test_an_operating_system_header_in_a_component_is_reported(tree):
     finds(tree.built(), f"{PARTITION}/src/partition.c:10", "#include <unistd.h> in a component", "behind a seam")
 
 
+@pytest.mark.parametrize("text, code", [
+    ('#if __has_include("extra_partition_subtypes.inc")\n#include "extra_partition_subtypes.inc"\n#endif\n', 0),
+    ('#ifdef EXTRA\n#include "extra_partition_subtypes.inc"\n#endif\n', 1),
+], ids=["behind __has_include", "bare"])
+def test_an_exception_holds_behind_has_include_only(tree, text, code):
+    tree.append(f"{PARTITION}/include/esp_partition.h", text)
+    assert tree.built().check_layers().returncode == code
+
+
 def test_an_include_that_climbs_out_of_its_folder_is_reported(tree):
     tree.write(f"{FLASH}/src/chip_state.h", "#pragma once\n")
     tree.append(f"{PARTITION}/src/partition.c", '#include "../../spi_flash/src/chip_state.h"\n')
@@ -117,6 +139,22 @@ def test_an_include_in_a_comment_counts_for_nothing(tree):
 def test_a_port_may_include_the_operating_system_but_declares_components_like_everyone(tree):
     tree.append("port/posix/src/chip.c", '#include <sys/socket.h>\n#if 0\n#include "otadata.h"\n#endif\n')
     finds(tree.built(), "port/posix/src/chip.c:10", '"otadata.h" of bootloader_support is not declared')
+
+
+def test_a_header_of_a_component_outside_the_build_is_reported_as_such(tree):
+    tree.write("components/stray/include/stray.h", "#pragma once\n")
+    tree.append(f"{PARTITION}/src/partition.c", '#if 0\n#include "stray.h"\n#endif\n')
+    finds(tree.built(), f"{PARTITION}/src/partition.c:11", "<stray.h> belongs to stray, which is not in the build")
+
+
+def test_a_declaration_nobody_needs_is_reported(tree):
+    tree.replace(f"{PARTITION}/CMakeLists.txt", "PRIV_REQUIRES spi_flash", "PRIV_REQUIRES spi_flash bootloader_support")
+    finds(tree.built(), f"{PARTITION}/CMakeLists.txt:1", "esp_partition declares bootloader_support and includes none of its headers")
+
+
+def test_a_public_declaration_that_only_sources_need_is_reported(tree):
+    tree.replace(f"{PARTITION}/CMakeLists.txt", "PRIV_REQUIRES spi_flash", "spi_flash")
+    finds(tree.built(), f"{PARTITION}/CMakeLists.txt:1", "spi_flash under REQUIRES, but no public header shows it", "move it to PRIV_REQUIRES")
 
 
 # ---- third check: symbols ----
@@ -177,9 +215,9 @@ def test_a_cycle_and_the_upward_declaration_in_it_are_reported(tree):
     assert f"{FLASH}/CMakeLists.txt:1: spi_flash uses bootloader_support from a higher row" in result.stdout
 
 
-def test_an_upward_declaration_is_reported_even_where_nothing_is_included(tree):
+def test_an_upward_declaration_is_reported_even_where_the_include_is_compiled_out(tree):
     tree.write("components/esp_system/CMakeLists.txt", "ota_component(esp_system SRCS src/esp_system.c PRIV_REQUIRES spi_flash)\n")
-    tree.write("components/esp_system/src/esp_system.c", "int restart(void);\nint restart(void)\n{\n    return 0;\n}\n")
+    tree.write("components/esp_system/src/esp_system.c", "#if 0\n#include \"flash_ops.h\"\n#endif\nint restart(void);\nint restart(void)\n{\n    return 0;\n}\n")
     tree.replace("CMakeLists.txt", "port/posix)", "port/posix components/esp_system)")
     finds(tree.built(), "components/esp_system/CMakeLists.txt:1", "esp_system uses spi_flash from a higher row")
 

@@ -20,6 +20,7 @@ static const char NO_VERDICT[] = "used by other rows, no verdict of its own";
 static const struct vector_kind KINDS[] = {
     {"image", check_image, NULL},
     {"fields", check_fields, NULL},
+    {"otadata_step", check_otadata_step, NULL},
     {"partition_table", check_partition_table, NULL},
     {"partition_csv", check_partition_csv, NULL},
     {"partition_csv_out", check_partition_csv_out, NULL},

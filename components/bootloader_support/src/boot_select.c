@@ -274,17 +274,15 @@ esp_err_t boot_select(const struct boot_request *request, struct boot_decision *
 
 const char *boot_index_name(int index, char buf[8])
 {
-    switch (index) {
-    case BOOT_INDEX_FACTORY:
-        return strcpy(buf, "factory");
-    case BOOT_INDEX_TEST:
-        return strcpy(buf, "test");
-    case BOOT_INDEX_NONE:
-        return strcpy(buf, "none");
-    default:
+    const char *name = index == BOOT_INDEX_FACTORY ? "factory"
+                       : index == BOOT_INDEX_TEST  ? "test"
+                                                   : "none";
+    if (index >= 0) {
         (void)snprintf(buf, 8, "ota_%u", (unsigned)index % 100); // slots end at 15
-        return buf;
+    } else {
+        (void)snprintf(buf, 8, "%s", name);
     }
+    return buf;
 }
 
 struct reason_words {

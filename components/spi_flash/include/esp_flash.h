@@ -27,8 +27,8 @@ esp_err_t esp_flash_get_size(esp_flash_t *chip, uint32_t *out_size) ESP_MUST_CHE
  * @return ESP_OK; ESP_ERR_INVALID_ARG: the range leaves the chip, or buffer is NULL;
  *         ESP_ERR_FLASH_NOT_INITIALISED; ESP_ERR_FLASH_OP_FAIL: the chip reports a read error
  */
-esp_err_t esp_flash_read(esp_flash_t *chip, void *buffer, uint32_t address, uint32_t len)
-    ESP_MUST_CHECK;
+esp_err_t esp_flash_read(esp_flash_t *chip, void *buffer, uint32_t address,
+                         uint32_t len) ESP_MUST_CHECK;
 
 /**
  * Programs len bytes at address. Bits only fall: the caller erases first.
@@ -37,8 +37,8 @@ esp_err_t esp_flash_read(esp_flash_t *chip, void *buffer, uint32_t address, uint
  *         ESP_ERR_FLASH_NOT_INITIALISED; ESP_ERR_FLASH_OP_FAIL: the chip reports a failure
  * Cut: any subset of the falling bits of this range has fallen; no byte outside changes.
  */
-esp_err_t esp_flash_write(esp_flash_t *chip, const void *buffer, uint32_t address, uint32_t len)
-    ESP_MUST_CHECK;
+esp_err_t esp_flash_write(esp_flash_t *chip, const void *buffer, uint32_t address,
+                          uint32_t len) ESP_MUST_CHECK;
 
 /**
  * Erases start .. start + len, in the largest units that fit (64, 32, 4 KiB).

@@ -15,9 +15,10 @@ extern "C" {
 
 /** What the chip is; constant for the life of the driver. All in bytes. */
 struct flash_geometry {
-    uint32_t size;           // capacity; a multiple of FLASH_SECTOR_SIZE
-    uint32_t erase_units[4]; // supported erase sizes, largest first, zero-terminated; the last is FLASH_SECTOR_SIZE
-    uint32_t page_size;      // largest program operation that does not cross a page boundary, e.g. 256
+    uint32_t size; // capacity; a multiple of FLASH_SECTOR_SIZE
+    uint32_t erase_units
+        [4]; // supported erase sizes, largest first, zero-terminated; the last is FLASH_SECTOR_SIZE
+    uint32_t page_size; // largest program operation that does not cross a page boundary, e.g. 256
 };
 
 /** A NOR chip. All addresses in bytes from its start; all calls block. */

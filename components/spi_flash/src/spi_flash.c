@@ -36,7 +36,7 @@ static void note_touched(esp_flash_t *chip, uint32_t address, uint32_t len)
 
 static uint32_t sector_size(const esp_flash_t *chip)
 {
-    uint32_t smallest = 0;
+    uint32_t smallest = FLASH_SECTOR_SIZE;
     for (int i = 0; i < 4 && chip->geometry.erase_units[i]; i++) {
         smallest = chip->geometry.erase_units[i];
     }

@@ -1,0 +1,205 @@
+/**
+ * Updates on flash: begin, write, end; choose what boots; confirm or roll back.
+ *
+ * fact: names, values and contracts as in ESP-IDF (v4.0 to v6.2-dev), app_update: esp_ota_ops.h. What differs on purpose is
+ * marked "differs:" and listed in docs/differences.md. All calls block; different sessions may run in different threads.
+ */
+#pragma once
+
+#include "bootloader_common.h"
+#include "esp_app_desc.h"
+#include "esp_app_format.h"
+#include "esp_bootloader_desc.h"
+#include "esp_err.h"
+#include "esp_flash_partitions.h"
+#include "esp_partition.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define OTA_SIZE_UNKNOWN 0xffffffffu // begin: erase the whole partition
+#define OTA_WITH_SEQUENTIAL_WRITES                                                                 \
+    0xfffffffeu // begin: erase nothing; each write erases the sectors it enters
+
+/** Names one update session; never 0. */
+typedef uint32_t esp_ota_handle_t;
+
+// ----------------------------------------------------------------------- a session
+
+/**
+ * Begins an update of partition and erases what will be written.
+ * @param image_size  bytes to come: that much is erased, rounded up to sectors; 0 or OTA_SIZE_UNKNOWN: everything;
+ *                    OTA_WITH_SEQUENTIAL_WRITES: nothing yet
+ * @param[out] out_handle  owned by the caller until esp_ota_end() or esp_ota_abort()
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL, or an app partition that is no OTA slot;
+ *         ESP_ERR_NOT_FOUND: not in the partition table; ESP_ERR_OTA_PARTITION_CONFLICT: the running partition;
+ *         ESP_ERR_OTA_ROLLBACK_INVALID_STATE: rollback is on and the running image is unconfirmed;
+ *         ESP_ERR_OTA_ALREADY_IN_PROGRESS: another session writes there; ESP_ERR_INVALID_SIZE: image_size exceeds
+ *         the partition; ESP_ERR_NO_MEM; or the flash error of the erase
+ *         differs: a failed erase ends the session and frees it
+ * With rollback on, the record of the other slot is erased too, as its image is gone.
+ * Cut: the boot choice is as before.
+ */
+esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
+                        esp_ota_handle_t *out_handle) ESP_MUST_CHECK;
+
+/**
+ * Continues an update whose first image_offset bytes stand on flash already; nothing is erased now.
+ * @param erase_size    OTA_WITH_SEQUENTIAL_WRITES: writes erase the sectors they enter; anything else: erased already
+ * @param image_offset  bytes that are kept; what lies behind them in the same sector must be erased
+ * @return as esp_ota_begin; ESP_ERR_INVALID_ARG: also when image_offset exceeds the partition
+ * Cut: the boot choice is as before.
+ */
+esp_err_t esp_ota_resume(const esp_partition_t *partition, const size_t erase_size,
+                         const size_t image_offset, esp_ota_handle_t *out_handle) ESP_MUST_CHECK;
+
+/**
+ * Names the partition the image is meant for when it is first written elsewhere. Call before the first write.
+ * @param finalize_with_copy  esp_ota_end() copies the verified image there
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL; ESP_ERR_NOT_FOUND: unknown handle or partition;
+ *         ESP_ERR_INVALID_STATE: bytes were written already
+ */
+esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partition_t *final,
+                                      bool finalize_with_copy) ESP_MUST_CHECK;
+
+/**
+ * Appends size bytes, and reads back what was programmed.
+ * The first byte of an application or bootloader must be 0xE9, the first word of a partition table 0x50AA.
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL data or unknown handle; ESP_ERR_OTA_VALIDATE_FAILED: wrong first bytes,
+ *         nothing erased or written; ESP_ERR_INVALID_SIZE: past the end of the partition, nothing written;
+ *         ESP_ERR_FLASH_OP_FAIL: flash does not hold what was written; or the flash error
+ * Cut: the boot choice is as before; the partition holds a part of the image.
+ */
+esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size) ESP_MUST_CHECK;
+
+/**
+ * Writes size bytes at offset, into flash that begin erased. Not to be mixed with esp_ota_write().
+ * @return as esp_ota_write; ESP_ERR_INVALID_STATE: the session erases on the fly (differs: ESP-IDF aborts)
+ */
+esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, size_t size,
+                                    uint32_t offset) ESP_MUST_CHECK;
+
+/**
+ * Ends a session: verifies the image as it stands on flash, copies it to the final partition if asked to, makes it durable.
+ * The boot choice does not change. The handle is freed in every case.
+ * @return ESP_OK; ESP_ERR_NOT_FOUND: unknown handle; ESP_ERR_INVALID_ARG: nothing was written;
+ *         ESP_ERR_OTA_VALIDATE_FAILED: the image is not valid (the reason is logged); or the error of the copy
+ */
+esp_err_t esp_ota_end(esp_ota_handle_t handle) ESP_MUST_CHECK;
+
+/** Ends a session without verifying. @return ESP_OK; ESP_ERR_NOT_FOUND: unknown handle */
+esp_err_t esp_ota_abort(esp_ota_handle_t handle) ESP_MUST_CHECK;
+
+// ----------------------------------------------------------------------- what boots
+
+/**
+ * Makes partition boot next, after verifying its image (not again when esp_ota_end() just did and nothing touched it since).
+ * factory: otadata is erased.
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL, not an app, or no usable slot (differs: also the test partition);
+ *         ESP_ERR_OTA_VALIDATE_FAILED; ESP_ERR_NOT_FOUND: no otadata partition, or partition not in the table;
+ *         ESP_ERR_OTA_SMALL_SEC_VER: anti-rollback refuses it, and the image was erased; or the flash error
+ * Cut: the old choice or the new one; see otadata.h.
+ */
+esp_err_t esp_ota_set_boot_partition(const esp_partition_t *partition) ESP_MUST_CHECK;
+
+/** As esp_ota_set_boot_partition, without verifying the image. The bootloader still does. */
+esp_err_t esp_ota_set_boot_partition_skip_validate(const esp_partition_t *partition) ESP_MUST_CHECK;
+
+/** What otadata selects (images are not looked at), or the default: factory, first OTA slot, test; NULL: none, no otadata. */
+const esp_partition_t *esp_ota_get_boot_partition(void);
+
+/** The partition the running application was started from; NULL when no application runs on this flash. */
+const esp_partition_t *esp_ota_get_running_partition(void);
+
+/**
+ * Where the next update goes: the next OTA slot after start_from, else the lowest one.
+ * @param start_from  NULL: the running partition
+ * @return NULL: no OTA slot other than start_from (differs: ESP-IDF answers a single slot that is running),
+ *         or start_from is not in the table (differs: ESP-IDF aborts)
+ */
+const esp_partition_t *esp_ota_get_next_update_partition(const esp_partition_t *start_from);
+
+/** OTA slots in the unbroken run ota_0, ota_1, ... */
+uint8_t esp_ota_get_app_partition_count(void);
+
+// ----------------------------------------------------------------------- what stands where
+
+/**
+ * Reads the application descriptor of a partition.
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL; ESP_ERR_NOT_SUPPORTED: not an app; ESP_ERR_NOT_FOUND: no descriptor there;
+ *         or the flash error. *app_desc is written on success only.
+ */
+esp_err_t esp_ota_get_partition_description(const esp_partition_t *partition,
+                                            esp_app_desc_t *app_desc) ESP_MUST_CHECK;
+
+/**
+ * Reads the bootloader descriptor of a partition; NULL: of the primary bootloader.
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: desc is NULL; ESP_ERR_NOT_FOUND: no descriptor there; or the flash error
+ */
+esp_err_t esp_ota_get_bootloader_description(const esp_partition_t *bootloader_partition,
+                                             esp_bootloader_desc_t *desc) ESP_MUST_CHECK;
+
+/**
+ * Checks what a header tells about fitness for this device.
+ * @param app_desc  NULL: the SPI mode is not compared
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: no header, or a type without images; ESP_ERR_INVALID_VERSION: another chip or
+ *         revision; ESP_ERR_OTA_SPI_MODE_MISMATCH: built for another SPI flash mode than the running image
+ */
+esp_err_t esp_ota_check_image_validity(esp_partition_type_t part_type,
+                                       const esp_image_header_t *img_hdr,
+                                       const esp_app_desc_t *app_desc) ESP_MUST_CHECK;
+
+// ----------------------------------------------------------------------- confirm and roll back
+
+/**
+ * Confirms the running image; the bootloader will not roll back from it.
+ * @return ESP_OK, also when it was confirmed before; ESP_ERR_NOT_FOUND: no otadata partition; ESP_FAIL: no active record
+ *         (the factory application runs); or the flash or eFuse error
+ * Cut: between erase and write the record is lost, and the previous slot boots.
+ */
+esp_err_t esp_ota_mark_app_valid_cancel_rollback(void) ESP_MUST_CHECK;
+
+/**
+ * Refuses the running image; another one boots next. Does not restart.
+ * @return ESP_OK; ESP_ERR_OTA_ROLLBACK_FAILED: no other image could boot, nothing changed; else as
+ *         esp_ota_mark_app_valid_cancel_rollback
+ */
+esp_err_t esp_ota_mark_app_invalid_rollback(void) ESP_MUST_CHECK;
+
+/** As esp_ota_mark_app_invalid_rollback, then restarts. Returns on failure only. */
+esp_err_t esp_ota_mark_app_invalid_rollback_and_reboot(void) ESP_MUST_CHECK;
+
+/** The OTA slot whose image was refused or not confirmed, if that image is still whole; else NULL. */
+const esp_partition_t *esp_ota_get_last_invalid_partition(void);
+
+/**
+ * State of an OTA slot, from the newest record that names it (differs: ESP-IDF takes the first).
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL; ESP_ERR_NOT_SUPPORTED: not an OTA slot; ESP_ERR_NOT_FOUND: no record
+ */
+esp_err_t esp_ota_get_state_partition(const esp_partition_t *partition,
+                                      esp_ota_img_states_t *ota_state) ESP_MUST_CHECK;
+
+/**
+ * Erases the application that booted before this one, and its record.
+ * @return ESP_OK; ESP_FAIL: no otadata, no active record, no other record, or it names the running slot; or the flash error
+ */
+esp_err_t esp_ota_erase_last_boot_app_partition(void) ESP_MUST_CHECK;
+
+/** As esp_ota_erase_last_boot_app_partition, but only the record. */
+esp_err_t esp_ota_invalidate_inactive_ota_data_slot(void) ESP_MUST_CHECK;
+
+/** Whether another image could boot if the running one were refused. */
+bool esp_ota_check_rollback_is_possible(void);
+
+// ----------------------------------------------------------------------- names before v5.0
+
+/** Old name of esp_app_get_description(). */
+const esp_app_desc_t *esp_ota_get_app_description(void);
+
+/** Old name of esp_app_get_elf_sha256(). */
+int esp_ota_get_app_elf_sha256(char *dst, size_t size);
+
+#ifdef __cplusplus
+}
+#endif

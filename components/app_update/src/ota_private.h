@@ -1,0 +1,29 @@
+// What the files of app_update share.
+#pragma once
+
+#include "esp_ota_ops.h"
+#include "image_verify.h"
+#include "otadata.h"
+
+// Verifies the image that stands in partition. *info as far as it was readable.
+enum image_fault ota_describe_verify(const esp_partition_t *partition, bool is_bootloader,
+                                     struct image_info *info);
+
+// Whether an image verifies; logs why not.
+bool ota_describe_is_valid(const esp_partition_t *partition);
+
+// Remembers that esp_ota_end() verified what stands in partition.
+void ota_select_note_verified(const esp_partition_t *partition);
+
+// The otadata partition; NULL when there is none large enough for two records.
+const esp_partition_t *ota_select_otadata(void);
+
+// The OTA slot with this number; NULL when there is none.
+const esp_partition_t *ota_select_slot(uint32_t slot);
+
+// Whether p is an app partition with subtype ota_0 ... ota_15.
+bool ota_select_is_ota_slot(const esp_partition_t *p);
+
+// Reads both records. ESP_ERR_NOT_FOUND: no otadata partition.
+esp_err_t ota_select_read(const esp_partition_t **otadata,
+                          esp_ota_select_entry_t records[OTADATA_RECORD_COUNT]) ESP_MUST_CHECK;

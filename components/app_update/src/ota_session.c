@@ -1,0 +1,509 @@
+// One session writes one image into one partition. What was programmed is read back at once and goes through the image
+// verifier, so that the verdict at the end is about what stands on flash and costs no second pass.
+
+#include "ota_private.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "boot_handover.h"
+#include "esp_log.h"
+#include "flash_ops.h"
+#include "partition_table.h"
+
+static const char *TAG = "esp_ota_ops";
+
+#define READ_BACK_CHUNK 4096u // chosen: one sector on the stack, where flash is not mapped
+
+struct ota_session {
+    esp_ota_handle_t handle;
+    const esp_partition_t *staging; // written to
+    const esp_partition_t *final;   // meant for; decides the checks
+    bool copies_to_final;
+    bool erases_on_the_fly;
+    bool is_resumed;
+    bool
+        is_scattered; // esp_ota_write_with_offset was used: the verifier did not see the image in order
+    uint32_t position;     // next write of esp_ota_write
+    uint32_t erased_end;   // on the fly: everything below is erased or written
+    uint32_t written;      // bytes written in this session
+    const uint8_t *mapped; // the staging partition through the chip's mapping; NULL: not mapped
+    esp_partition_mmap_handle_t mapping;
+    struct image_verifier verifier;
+    struct ota_session *next;
+};
+
+// Handles are numbers by ESP-IDF's interface, so open sessions are found in a list.
+static struct ota_session *s_sessions;
+static esp_ota_handle_t s_last_handle;
+static atomic_flag s_lock = ATOMIC_FLAG_INIT;
+
+static void lock_sessions(void)
+{
+    while (atomic_flag_test_and_set_explicit(&s_lock, memory_order_acquire)) {
+    }
+}
+
+static void unlock_sessions(void)
+{
+    atomic_flag_clear_explicit(&s_lock, memory_order_release);
+}
+
+static struct ota_session *find_session(esp_ota_handle_t handle)
+{
+    lock_sessions();
+    struct ota_session *session = s_sessions;
+    while (session && session->handle != handle) {
+        session = session->next;
+    }
+    unlock_sessions();
+    return session;
+}
+
+static bool is_in_use(const esp_partition_t *partition)
+{
+    const struct ota_session *session = s_sessions;
+    while (session && session->staging != partition && session->final != partition) {
+        session = session->next;
+    }
+    return session != NULL;
+}
+
+static esp_err_t add_session(struct ota_session *session)
+{
+    lock_sessions();
+    bool is_taken = is_in_use(session->staging);
+    if (!is_taken) {
+        s_last_handle = s_last_handle == UINT32_MAX ? 1 : s_last_handle + 1;
+        session->handle = s_last_handle;
+        session->next = s_sessions;
+        s_sessions = session;
+    }
+    unlock_sessions();
+    return is_taken ? ESP_ERR_OTA_ALREADY_IN_PROGRESS : ESP_OK;
+}
+
+static void free_session(struct ota_session *session)
+{
+    lock_sessions();
+    for (struct ota_session **at = &s_sessions; *at; at = &(*at)->next) {
+        if (*at == session) {
+            *at = session->next;
+            break;
+        }
+    }
+    unlock_sessions();
+    if (session->mapped) {
+        esp_partition_munmap(session->mapping);
+    }
+    free(session);
+}
+
+// ----------------------------------------------------------------------- begin
+
+static bool has_image(const esp_partition_t *partition)
+{
+    return partition->type == ESP_PARTITION_TYPE_APP ||
+           partition->type == ESP_PARTITION_TYPE_BOOTLOADER;
+}
+
+static bool is_running_unconfirmed(void)
+{
+    const esp_partition_t *running = esp_ota_get_running_partition();
+    esp_ota_img_states_t state;
+    return boot_handover_get()->rollback && running &&
+           esp_ota_get_state_partition(running, &state) == ESP_OK &&
+           state == ESP_OTA_IMG_PENDING_VERIFY;
+}
+
+static esp_err_t check_target(const esp_partition_t *partition)
+{
+    if (partition->type != ESP_PARTITION_TYPE_APP) {
+        return ESP_OK;
+    }
+    if (!ota_select_is_ota_slot(partition)) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (partition == esp_ota_get_running_partition()) {
+        ESP_LOGE(TAG, "%s is the running partition; update another one", partition->label);
+        return ESP_ERR_OTA_PARTITION_CONFLICT;
+    }
+    if (is_running_unconfirmed()) {
+        ESP_LOGE(TAG,
+                 "the running image is not confirmed yet; mark it valid before the next update");
+        return ESP_ERR_OTA_ROLLBACK_INVALID_STATE;
+    }
+    return ESP_OK;
+}
+
+static void start_verifier(struct ota_session *session)
+{
+    struct image_rules rules = {
+        .chip = boot_handover_get()->chip,
+        .flash_offset = session->staging->address,
+        .partition_size = session->staging->size < session->final->size ? session->staging->size
+                                                                        : session->final->size,
+        .is_bootloader = session->final->type == ESP_PARTITION_TYPE_BOOTLOADER,
+    };
+    image_verifier_begin(&session->verifier, &rules);
+}
+
+static esp_err_t open_session(const esp_partition_t *partition, struct ota_session **out)
+{
+    const esp_partition_t *known = esp_partition_verify(partition);
+    if (!known) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    esp_err_t err = check_target(known);
+    if (err != ESP_OK) {
+        return err;
+    }
+    struct ota_session *session = calloc(1, sizeof(*session));
+    if (!session) {
+        return ESP_ERR_NO_MEM;
+    }
+    session->staging = known;
+    session->final = known;
+    err = add_session(session);
+    if (err != ESP_OK) {
+        free(session);
+        return err;
+    }
+    const void *mapped = NULL;
+    if (esp_partition_mmap(known, 0, known->size, ESP_PARTITION_MMAP_DATA, &mapped,
+                           &session->mapping) == ESP_OK) {
+        session->mapped = mapped;
+    }
+    start_verifier(session);
+    *out = session;
+    return ESP_OK;
+}
+
+static esp_err_t erase_up_front(struct ota_session *session, size_t image_size)
+{
+    const esp_partition_t *staging = session->staging;
+    if (image_size == OTA_WITH_SEQUENTIAL_WRITES) {
+        session->erases_on_the_fly = true;
+        return ESP_OK;
+    }
+    if (image_size == 0 || image_size == OTA_SIZE_UNKNOWN) {
+        return esp_partition_erase_range(staging, 0, staging->size);
+    }
+    if (image_size > staging->size) {
+        ESP_LOGE(TAG, "%zu bytes do not fit into %s (%" PRIu32 " bytes)", image_size,
+                 staging->label, staging->size);
+        return ESP_ERR_INVALID_SIZE;
+    }
+    size_t unit = staging->erase_size;
+    size_t rounded = (image_size + unit - 1) / unit * unit;
+    return esp_partition_erase_range(staging, 0, rounded);
+}
+
+esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
+                        esp_ota_handle_t *out_handle)
+{
+    if (!partition || !out_handle) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    struct ota_session *session = NULL;
+    esp_err_t err = open_session(partition, &session);
+    if (err != ESP_OK) {
+        return err;
+    }
+    err = erase_up_front(session, image_size);
+    if (err != ESP_OK) {
+        free_session(session);
+        return err;
+    }
+    if (boot_handover_get()->rollback && ota_select_is_ota_slot(session->staging)) {
+        // Without an old record there is nothing to do.
+        ESP_IGNORE_ERROR(esp_ota_invalidate_inactive_ota_data_slot());
+    }
+    *out_handle = session->handle;
+    return ESP_OK;
+}
+
+esp_err_t esp_ota_resume(const esp_partition_t *partition, const size_t erase_size,
+                         const size_t image_offset, esp_ota_handle_t *out_handle)
+{
+    if (!partition || !out_handle || image_offset > partition->size) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    struct ota_session *session = NULL;
+    esp_err_t err = open_session(partition, &session);
+    if (err != ESP_OK) {
+        return err;
+    }
+    size_t unit = session->staging->erase_size;
+    session->is_resumed = true;
+    session->position = (uint32_t)image_offset;
+    session->erases_on_the_fly = erase_size == OTA_WITH_SEQUENTIAL_WRITES;
+    session->erased_end = (uint32_t)((image_offset + unit - 1) / unit * unit);
+    *out_handle = session->handle;
+    return ESP_OK;
+}
+
+esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partition_t *final,
+                                      bool finalize_with_copy)
+{
+    if (!final) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    struct ota_session *session = find_session(handle);
+    if (!session) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    if (session->written > 0 && !session->is_resumed) {
+        return ESP_ERR_INVALID_STATE;
+    }
+    if (final == session->staging) {
+        return ESP_OK;
+    }
+    const esp_partition_t *known = esp_partition_verify(final);
+    if (!known) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    session->final = known;
+    session->copies_to_final = finalize_with_copy;
+    start_verifier(session);
+    return ESP_OK;
+}
+
+// ----------------------------------------------------------------------- write
+
+static esp_err_t check_first_bytes(const struct ota_session *session, const uint8_t *data,
+                                   size_t size)
+{
+    if (has_image(session->final) && data[0] != ESP_IMAGE_HEADER_MAGIC) {
+        ESP_LOGE(TAG, "not an ESP image: it starts with 0x%02x instead of 0xE9", data[0]);
+        return ESP_ERR_OTA_VALIDATE_FAILED;
+    }
+    if (session->final->type == ESP_PARTITION_TYPE_PARTITION_TABLE && size >= 2 &&
+        (data[0] | data[1] << 8) != ESP_PARTITION_MAGIC) {
+        ESP_LOGE(TAG, "not a partition table: it starts with 0x%02x%02x instead of 0xAA50", data[0],
+                 data[1]);
+        return ESP_ERR_OTA_VALIDATE_FAILED;
+    }
+    return ESP_OK;
+}
+
+static esp_err_t erase_ahead(struct ota_session *session, uint32_t end)
+{
+    if (!session->erases_on_the_fly || end <= session->erased_end) {
+        return ESP_OK;
+    }
+    uint32_t unit = session->staging->erase_size;
+    uint32_t new_end = (end + unit - 1) / unit * unit;
+    esp_err_t err = esp_partition_erase_range(session->staging, session->erased_end,
+                                              new_end - session->erased_end);
+    if (err == ESP_OK) {
+        session->erased_end = new_end;
+    }
+    return err;
+}
+
+static esp_err_t take_back(struct ota_session *session, const uint8_t *back, const uint8_t *data,
+                           uint32_t offset, uint32_t len)
+{
+    if (memcmp(back, data, len) != 0) {
+        ESP_LOGE(TAG, "%s does not hold what was written at 0x%" PRIx32, session->staging->label,
+                 offset);
+        return ESP_ERR_FLASH_OP_FAIL;
+    }
+    if (has_image(session->final) && !session->is_scattered && !session->is_resumed) {
+        (void)image_verifier_write(&session->verifier, back,
+                                   len); // the verdict is asked for at the end
+    }
+    return ESP_OK;
+}
+
+static esp_err_t read_back(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                           uint32_t len)
+{
+    if (session->mapped) {
+        return take_back(session, session->mapped + offset, data, offset, len);
+    }
+    uint8_t chunk[READ_BACK_CHUNK];
+    for (uint32_t done = 0; done < len;) {
+        uint32_t part = len - done < READ_BACK_CHUNK ? len - done : READ_BACK_CHUNK;
+        esp_err_t err = esp_partition_read(session->staging, offset + done, chunk, part);
+        if (err == ESP_OK) {
+            err = take_back(session, chunk, data + done, offset + done, part);
+        }
+        if (err != ESP_OK) {
+            return err;
+        }
+        done += part;
+    }
+    return ESP_OK;
+}
+
+static bool fits(const struct ota_session *session, uint32_t offset, size_t size)
+{
+    uint32_t capacity = session->staging->size;
+    if (offset <= capacity && size <= capacity - offset) {
+        return true;
+    }
+    ESP_LOGE(TAG, "%zu bytes at 0x%" PRIx32 " do not fit into %s (%" PRIu32 " bytes)", size, offset,
+             session->staging->label, capacity);
+    return false;
+}
+
+static esp_err_t program(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                         uint32_t len)
+{
+    esp_err_t err = esp_partition_write(session->staging, offset, data, len);
+    if (err == ESP_OK) {
+        err = read_back(session, data, offset, len);
+    }
+    if (err == ESP_OK) {
+        session->written += len;
+    }
+    return err;
+}
+
+esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
+{
+    if (!data) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (size == 0) {
+        return ESP_OK;
+    }
+    struct ota_session *session = find_session(handle);
+    if (!session) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    esp_err_t err = session->position == 0 ? check_first_bytes(session, data, size) : ESP_OK;
+    if (err != ESP_OK) {
+        return err;
+    }
+    if (!fits(session, session->position, size)) {
+        return ESP_ERR_INVALID_SIZE;
+    }
+    err = erase_ahead(session, session->position + (uint32_t)size);
+    if (err == ESP_OK) {
+        err = program(session, data, session->position, (uint32_t)size);
+    }
+    if (err == ESP_OK) {
+        session->position += (uint32_t)size;
+    }
+    return err;
+}
+
+esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, size_t size,
+                                    uint32_t offset)
+{
+    if (!data) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    struct ota_session *session = find_session(handle);
+    if (!session) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (session->erases_on_the_fly) {
+        ESP_LOGE(TAG,
+                 "writing at an offset needs a session that erased its partition at the beginning");
+        return ESP_ERR_INVALID_STATE;
+    }
+    if (!fits(session, offset, size)) {
+        return ESP_ERR_INVALID_SIZE;
+    }
+    session->is_scattered = true;
+    return program(session, data, offset, (uint32_t)size);
+}
+
+// ----------------------------------------------------------------------- end
+
+static esp_err_t judge_image(struct ota_session *session)
+{
+    struct image_info info;
+    bool is_bootloader = session->final->type == ESP_PARTITION_TYPE_BOOTLOADER;
+    enum image_fault fault = session->is_scattered || session->is_resumed
+                                 ? ota_describe_verify(session->staging, is_bootloader, &info)
+                                 : image_verifier_end(&session->verifier);
+    if (fault == IMAGE_OK) {
+        return ESP_OK;
+    }
+    ESP_LOGE(TAG, "image in %s: %s", session->staging->label, image_fault_text(fault));
+    return ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
+static esp_err_t judge_table(const struct ota_session *session)
+{
+    uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
+    uint32_t flash_size = 0;
+    esp_err_t err = esp_partition_read(session->staging, 0, table, sizeof(table));
+    if (err == ESP_OK) {
+        err = esp_flash_get_size(session->staging->flash_chip, &flash_size);
+    }
+    if (err != ESP_OK) {
+        return err;
+    }
+    struct partition_table_check check = partition_table_verify(table, flash_size);
+    if (check.fault == PARTITION_TABLE_OK) {
+        return ESP_OK;
+    }
+    ESP_LOGE(TAG, "partition table, record %" PRIu32 ": %s", check.index,
+             partition_table_fault_text(check.fault));
+    return ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
+static esp_err_t judge(struct ota_session *session)
+{
+    if (has_image(session->final)) {
+        return judge_image(session);
+    }
+    return session->final->type == ESP_PARTITION_TYPE_PARTITION_TABLE ? judge_table(session)
+                                                                      : ESP_OK;
+}
+
+// differs: copies what was written, not the length of the final partition
+static esp_err_t copy_to_final(const struct ota_session *session)
+{
+    if (!session->copies_to_final || session->final == session->staging) {
+        return ESP_OK;
+    }
+    uint32_t len = session->position > session->written ? session->position : session->written;
+    return esp_partition_copy(session->final, 0, session->staging, 0, len);
+}
+
+static esp_err_t finish_session(struct ota_session *session)
+{
+    if (session->written == 0) {
+        ESP_LOGE(TAG, "nothing was written to %s", session->staging->label);
+        return ESP_ERR_INVALID_ARG;
+    }
+    esp_err_t err = judge(session);
+    if (err == ESP_OK) {
+        err = copy_to_final(session);
+    }
+    if (err == ESP_OK) {
+        err = esp_flash_sync(session->staging->flash_chip);
+    }
+    if (err == ESP_OK && session->final->type == ESP_PARTITION_TYPE_APP) {
+        ota_select_note_verified(session->staging);
+    }
+    return err;
+}
+
+esp_err_t esp_ota_end(esp_ota_handle_t handle)
+{
+    struct ota_session *session = find_session(handle);
+    if (!session) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    esp_err_t err = finish_session(session);
+    free_session(session);
+    return err;
+}
+
+esp_err_t esp_ota_abort(esp_ota_handle_t handle)
+{
+    struct ota_session *session = find_session(handle);
+    if (!session) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    free_session(session);
+    return ESP_OK;
+}

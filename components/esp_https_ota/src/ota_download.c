@@ -1,0 +1,132 @@
+#include "ota_download.h"
+
+#include "esp_log.h"
+
+static const char *TAG = "esp_https_ota";
+
+#define REDIRECTS_DEFAULT      10 // fact: ESP-IDF's max_redirection_count of 0
+#define AUTHORIZATIONS_DEFAULT 10 // fact: ESP-IDF's max_authorization_retries of 0
+
+struct ota_download_budget ota_download_budget_of(const esp_http_client_config_t *config)
+{
+    struct ota_download_budget budget = {.redirects = config->max_redirection_count,
+                                         .authorizations = config->max_authorization_retries};
+    if (budget.redirects == 0) {
+        budget.redirects = REDIRECTS_DEFAULT;
+    }
+    if (budget.authorizations == 0) {
+        budget.authorizations = AUTHORIZATIONS_DEFAULT;
+    }
+    if (config->disable_auto_redirect || budget.redirects < 0) {
+        budget.redirects = 0;
+    }
+    if (budget.authorizations < 0) { // fact: -1 means none
+        budget.authorizations = 0;
+    }
+    return budget;
+}
+
+static esp_err_t send_request(esp_http_client_handle_t client)
+{
+    char *body = NULL;
+    int body_len = esp_http_client_get_post_field(client, &body);
+    esp_err_t err = esp_http_client_open(client, body_len);
+    if (err != ESP_OK) {
+        return err;
+    }
+    if (body_len > 0 && esp_http_client_write(client, body, body_len) != body_len) {
+        ESP_LOGE(TAG, "the request body could not be sent");
+        return ESP_FAIL;
+    }
+    int64_t len = esp_http_client_fetch_headers(client);
+    if (len == -ESP_ERR_HTTP_EAGAIN) {
+        ESP_LOGE(TAG, "the server did not answer in time");
+        return ESP_ERR_HTTP_EAGAIN;
+    }
+    return len < 0 ? ESP_FAIL : ESP_OK;
+}
+
+static bool is_redirect(int status)
+{
+    return status == HttpStatus_MovedPermanently || status == HttpStatus_Found ||
+           status == HttpStatus_SeeOther || status == HttpStatus_TemporaryRedirect ||
+           status == HttpStatus_PermanentRedirect;
+}
+
+// The next request needs a clean connection: the rest of this response is not worth reading.
+static esp_err_t leave_response(esp_http_client_handle_t client)
+{
+    return esp_http_client_close(client);
+}
+
+static esp_err_t follow_redirect(esp_http_client_handle_t client, int status,
+                                 struct ota_download_budget *budget)
+{
+    if (budget->redirects == 0) {
+        ESP_LOGE(TAG, "too many redirects, or redirects are switched off");
+        return ESP_ERR_HTTP_MAX_REDIRECT;
+    }
+    budget->redirects--;
+    esp_err_t err = esp_http_client_set_redirection(client);
+    if (err != ESP_OK) {
+        return err;
+    }
+    if (status ==
+        HttpStatus_SeeOther) { // fact: RFC 9110, 15.4.4: fetched with GET, whatever was sent
+        err = esp_http_client_set_method(client, HTTP_METHOD_GET);
+        // Clearing a body that was never set is no error here.
+        ESP_IGNORE_ERROR(esp_http_client_set_post_field(client, NULL, 0));
+    }
+    return err == ESP_OK ? leave_response(client) : err;
+}
+
+static esp_err_t authenticate(esp_http_client_handle_t client, struct ota_download_budget *budget)
+{
+    if (budget->authorizations == 0) {
+        ESP_LOGE(TAG, "the server refuses the credentials (401)");
+        return ESP_FAIL;
+    }
+    budget->authorizations--;
+    esp_err_t err = esp_http_client_add_auth(client);
+    if (err != ESP_OK) {
+        ESP_LOGE(TAG, "the server asks for credentials (401): %s", esp_err_to_text(err));
+        return err;
+    }
+    return leave_response(client);
+}
+
+// ESP_OK: the body is the image; ESP_ERR_NOT_FINISHED: send another request; else the verdict.
+static esp_err_t judge_status(esp_http_client_handle_t client, struct ota_download_budget *budget)
+{
+    int status = esp_http_client_get_status_code(client);
+    if (status == HttpStatus_Ok) {
+        return ESP_OK;
+    }
+    esp_err_t err = ESP_FAIL;
+    if (is_redirect(status)) {
+        err = follow_redirect(client, status, budget);
+        return err == ESP_OK ? ESP_ERR_NOT_FINISHED : err;
+    }
+    if (status == HttpStatus_Unauthorized) {
+        err = authenticate(client, budget);
+        return err == ESP_OK ? ESP_ERR_NOT_FINISHED : err;
+    }
+    if (status == HttpStatus_NotModified) {
+        ESP_LOGI(TAG, "the server's image has not changed (304)");
+        return ESP_ERR_HTTP_NOT_MODIFIED;
+    }
+    ESP_LOGE(TAG, "the server answers with HTTP status %d; no image to download", status);
+    return status == HttpStatus_RangeNotSatisfiable ? ESP_ERR_HTTP_RANGE_NOT_SATISFIABLE : ESP_FAIL;
+}
+
+esp_err_t ota_download_connect(esp_http_client_handle_t client, struct ota_download_budget *budget)
+{
+    esp_err_t err = ESP_ERR_NOT_FINISHED;
+    while (err == ESP_ERR_NOT_FINISHED) {
+        err = send_request(client);
+        if (err == ESP_OK) {
+            err = judge_status(client, budget);
+        }
+    }
+    return err;
+}

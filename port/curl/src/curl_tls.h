@@ -1,0 +1,25 @@
+/** Certificates and keys of one transport, parsed once with OpenSSL and given to each of curl's TLS contexts. */
+#pragma once
+
+#include <curl/curl.h>
+
+#include "http_transport.h"
+
+struct curl_tls;
+
+/** Why certificates or keys cannot be used. */
+struct curl_tls_problem {
+    esp_err_t code;   // 0x80xx
+    const char *text; // a sentence without the host
+};
+
+/**
+ * Parses what the settings hold. On failure *problem says why and NULL is returned; NULL with problem->code
+ * ESP_ERR_NO_MEM when memory is short.
+ */
+struct curl_tls *curl_tls_create(const struct http_transport_settings *settings,
+                                 struct curl_tls_problem *problem);
+void curl_tls_free(struct curl_tls *tls);
+
+/** For CURLOPT_SSL_CTX_FUNCTION; user is the struct curl_tls. */
+CURLcode curl_tls_fill_context(CURL *easy, void *ssl_context, void *user);

@@ -1,0 +1,384 @@
+/*
+ * The HTTP transport over libcurl's multi interface, pulled by its user: nothing happens between two calls.
+ *
+ * A request is one curl transfer. curl is run until what the caller waits for is there: the connection, room for body
+ * bytes, the head, or body bytes. Body bytes go from curl's receive buffer straight into the reader's; what curl
+ * delivers beyond that waits in a stash, which is large enough that receiving is practically never paused.
+ */
+#include "curl_transport.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// --------------------------------------------------------------------------------------- running curl
+
+static void run(struct http_transport *transport)
+{
+    int running;
+    int queued;
+    CURLMsg *message;
+    if (transport->is_done || !transport->is_attached) {
+        return;
+    }
+    CURLMcode code = curl_multi_perform(transport->multi, &running);
+    if (code != CURLM_OK) {
+        transport->is_done = true;
+        transport->result = code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_RECV_ERROR;
+        return;
+    }
+    if (running > 0) {
+        return;
+    }
+    while ((message = curl_multi_info_read(transport->multi, &queued)) != NULL) {
+        if (message->msg == CURLMSG_DONE) {
+            transport->is_done = true;
+            transport->result = message->data.result;
+        }
+    }
+}
+
+/* Runs curl until `reached`, the end of the transfer, or for wait_ms (-1: no limit). false: the time is over. */
+static bool run_until(struct http_transport *transport,
+                      bool (*reached)(const struct http_transport *transport), int wait_ms)
+{
+    int64_t deadline = now_ms() + wait_ms;
+    for (;;) {
+        run(transport);
+        if (transport->is_done || reached(transport)) {
+            return true;
+        }
+        int64_t left = wait_ms < 0 ? 1000 : deadline - now_ms();
+        if (left <= 0) {
+            return false;
+        }
+        curl_multi_poll(transport->multi, NULL, 0, (int)left, NULL);
+    }
+}
+
+static void resume(struct http_transport *transport)
+{
+    if (transport->is_done) {
+        return;
+    }
+    curl_easy_pause(transport->easy, (transport->is_send_paused ? CURLPAUSE_SEND : 0) |
+                                         (transport->is_receive_paused ? CURLPAUSE_RECV : 0));
+}
+
+/* Ends the transfer; an unfinished one takes its connection with it. */
+static void detach(struct http_transport *transport)
+{
+    if (transport->is_attached) {
+        curl_multi_remove_handle(transport->multi, transport->easy);
+        transport->is_attached = false;
+    }
+    transport->is_done = true;
+    transport->stash_len = 0;
+}
+
+// ------------------------------------------------------------------------------------------- lifetime
+
+static void destroy(struct http_transport *transport)
+{
+    if (!transport) {
+        return;
+    }
+    detach(transport);
+    curl_multi_cleanup(transport->multi);
+    curl_easy_cleanup(transport->easy);
+    curl_setup_free_request(transport);
+    curl_head_free(&transport->head);
+    curl_tls_free(transport->tls);
+    free(transport->stash);
+    free(transport);
+}
+
+static esp_err_t create(void *context, const struct http_transport_settings *settings,
+                        struct http_transport **out)
+{
+    (void)context;
+    struct http_transport *transport = calloc(1, sizeof(*transport));
+    if (!transport) {
+        return ESP_ERR_NO_MEM;
+    }
+    transport->settings = *settings;
+    transport->failure.text = "";
+    transport->is_done = true;
+    if (curl_setup_handle(transport) != ESP_OK) {
+        destroy(transport);
+        return ESP_ERR_NO_MEM;
+    }
+    *out = transport;
+    return ESP_OK;
+}
+
+static void close_connection(struct http_transport *transport)
+{
+    detach(transport);
+    // Dropping the multi handle is curl's only way to close connections that are kept alive.
+    curl_multi_cleanup(transport->multi);
+    transport->multi = NULL;
+}
+
+// -------------------------------------------------------------------------------------------- request
+
+static esp_err_t begin(struct http_transport *transport, const struct http_request *request)
+{
+    detach(transport);
+    curl_head_reset(&transport->head);
+    transport->request = *request;
+    transport->is_connected = false;
+    transport->result = CURLE_OK;
+    transport->upload_len = 0;
+    transport->upload_taken = 0;
+    transport->upload_ended = false;
+    transport->is_send_paused = false;
+    transport->is_receive_paused = false;
+    transport->had_body_bytes = false;
+    transport->curl_text[0] = '\0';
+    if (!transport->multi) {
+        transport->multi = curl_multi_init();
+        if (!transport->multi) {
+            return ESP_ERR_NO_MEM;
+        }
+        curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS, 1L);
+    }
+    return ESP_OK;
+}
+
+/* TLS material is parsed when it is first needed, so that plain http works without. */
+static esp_err_t prepare_tls(struct http_transport *transport)
+{
+    struct curl_tls_problem problem = {0};
+    if (transport->tls || strcmp(transport->request.scheme, "https") != 0) {
+        return ESP_OK;
+    }
+    transport->tls = curl_tls_create(&transport->settings, &problem);
+    if (transport->tls) {
+        return ESP_OK;
+    }
+    snprintf(transport->failure_text, sizeof(transport->failure_text), "%s:%d: %s",
+             transport->request.host, transport->request.port, problem.text);
+    transport->failure =
+        (struct http_failure){.tls_code = problem.code, .text = transport->failure_text};
+    return problem.code == ESP_ERR_NO_MEM ? ESP_ERR_NO_MEM : ESP_ERR_HTTP_CONNECT;
+}
+
+static esp_err_t start_transfer(struct http_transport *transport)
+{
+    esp_err_t err = prepare_tls(transport);
+    if (err != ESP_OK) {
+        return err;
+    }
+    err = curl_setup_request(transport);
+    if (err == ESP_OK && curl_multi_add_handle(transport->multi, transport->easy) != CURLM_OK) {
+        err = ESP_ERR_NO_MEM;
+    }
+    if (err != ESP_OK) {
+        transport->failure = (struct http_failure){.text = "no memory for the request"};
+        return err;
+    }
+    transport->is_attached = true;
+    transport->is_done = false;
+    return ESP_OK;
+}
+
+static bool is_connected(const struct http_transport *transport)
+{
+    return transport->is_connected;
+}
+
+static esp_err_t connect_to_server(struct http_transport *transport, int wait_ms, bool *is_new)
+{
+    if (!transport->is_attached) {
+        esp_err_t err = start_transfer(transport);
+        if (err != ESP_OK) {
+            return err;
+        }
+    }
+    if (!run_until(transport, is_connected, wait_ms)) {
+        return curl_failure_timeout(transport, CURL_STEP_CONNECT, wait_ms);
+    }
+    if (transport->is_done && transport->result != CURLE_OK && !transport->head.complete) {
+        return curl_failure_describe(transport,
+                                     transport->is_connected ? CURL_STEP_SEND : CURL_STEP_CONNECT);
+    }
+    long connections = 0;
+    curl_easy_getinfo(transport->easy, CURLINFO_NUM_CONNECTS, &connections);
+    *is_new = connections > 0;
+    return ESP_OK;
+}
+
+/* Whether the bytes given were taken, or nobody wants them any more. */
+static bool is_upload_over(const struct http_transport *transport)
+{
+    return transport->upload_len == 0 ||
+           (transport->head.complete && transport->head.status >= 300);
+}
+
+static esp_err_t write_body(struct http_transport *transport, const void *data, size_t len,
+                            int wait_ms, size_t *written)
+{
+    transport->upload = data;
+    transport->upload_len = len;
+    transport->is_send_paused = false;
+    resume(transport);
+    bool over = run_until(transport, is_upload_over, wait_ms);
+    size_t left = transport->upload_len;
+    transport->upload_len = 0;
+    if (transport->is_done && transport->result != CURLE_OK && !transport->head.complete) {
+        return curl_failure_describe(transport, CURL_STEP_SEND);
+    }
+    if (!over && left == len) {
+        return curl_failure_timeout(transport, CURL_STEP_SEND, wait_ms);
+    }
+    *written = over ? len : len - left;
+    return ESP_OK;
+}
+
+static esp_err_t end_body(struct http_transport *transport, int wait_ms)
+{
+    (void)wait_ms;
+    transport->upload_ended = true;
+    transport->is_send_paused = false;
+    resume(transport);
+    run(transport);
+    if (transport->is_done && transport->result != CURLE_OK && !transport->head.complete) {
+        return curl_failure_describe(transport, CURL_STEP_SEND);
+    }
+    return ESP_OK;
+}
+
+// --------------------------------------------------------------------------------------------- answer
+
+/* A 401 that curl answers by itself with a Digest response has no body for us and is not the end. */
+static bool has_final_head(const struct http_transport *transport)
+{
+    bool may_repeat = transport->request.digest_user && transport->head.status == 401;
+    return transport->head.complete && (!may_repeat || transport->had_body_bytes);
+}
+
+static esp_err_t fetch_headers(struct http_transport *transport, int wait_ms,
+                               const struct http_response **response)
+{
+    if (!run_until(transport, has_final_head, wait_ms)) {
+        return curl_failure_timeout(transport, CURL_STEP_HEAD, wait_ms);
+    }
+    if (!transport->head.complete) {
+        return curl_failure_describe(transport, CURL_STEP_HEAD);
+    }
+    if (!curl_head_publish(&transport->head, &transport->response)) {
+        return ESP_ERR_NO_MEM;
+    }
+    *response = &transport->response;
+    return ESP_OK;
+}
+
+static size_t take_from_stash(struct http_transport *transport, char *buf, size_t len)
+{
+    size_t count = transport->stash_len < len ? transport->stash_len : len;
+    memcpy(buf, transport->stash + transport->stash_start, count);
+    transport->stash_start += count;
+    transport->stash_len -= count;
+    return count;
+}
+
+/* Fills the target until it is full, the transfer ends or nothing came for wait_ms. */
+static void fill_target(struct http_transport *transport, int wait_ms)
+{
+    int64_t deadline = -1;
+    while (transport->target_len < transport->target_capacity && !transport->is_done) {
+        size_t before = transport->target_len;
+        if (transport->is_receive_paused) {
+            transport->is_receive_paused = false;
+            resume(transport);
+        }
+        run(transport);
+        if (transport->target_len > before) {
+            deadline = -1;
+            continue;
+        }
+        if (transport->is_done) {
+            break;
+        }
+        int64_t now = now_ms();
+        deadline = deadline < 0 ? now + wait_ms : deadline;
+        if (now >= deadline) {
+            break;
+        }
+        curl_multi_poll(transport->multi, NULL, 0, (int)(deadline - now), NULL);
+    }
+}
+
+static esp_err_t read_body(struct http_transport *transport, void *buf, size_t len, int wait_ms,
+                           size_t *got)
+{
+    transport->target = buf;
+    transport->target_capacity = len;
+    transport->target_len = take_from_stash(transport, buf, len);
+    fill_target(transport, wait_ms);
+    transport->target = NULL;
+    if (transport->target_len == 0) {
+        if (!transport->is_done) {
+            return curl_failure_timeout(transport, CURL_STEP_BODY, wait_ms);
+        }
+        if (transport->result != CURLE_OK || !transport->head.complete) {
+            return curl_failure_describe(transport, CURL_STEP_BODY);
+        }
+    }
+    *got = transport->target_len;
+    return ESP_OK;
+}
+
+static size_t buffered(const struct http_transport *transport)
+{
+    return transport->stash_len;
+}
+
+static void discard(struct http_transport *transport)
+{
+    transport->stash_len = 0;
+}
+
+static int get_socket(const struct http_transport *transport)
+{
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    if (!transport->is_done && transport->is_connected) {
+        return transport->socket;
+    }
+    // Between requests curl tells which connection is kept; it does not while one runs.
+    if (!transport->multi ||
+        curl_easy_getinfo(transport->easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK) {
+        return -1;
+    }
+    return socket == CURL_SOCKET_BAD ? -1 : (int)socket;
+}
+
+static const struct http_failure *get_failure(const struct http_transport *transport)
+{
+    return &transport->failure;
+}
+
+const struct http_transport_ops esp_http_transport = {
+    .resolve_url = curl_url_resolve,
+    .create = create,
+    .destroy = destroy,
+    .begin = begin,
+    .connect = connect_to_server,
+    .write = write_body,
+    .end_body = end_body,
+    .fetch_headers = fetch_headers,
+    .read = read_body,
+    .buffered = buffered,
+    .discard = discard,
+    .close = close_connection,
+    .get_socket = get_socket,
+    .get_failure = get_failure,
+};

@@ -1,0 +1,40 @@
+/**
+ * A small HTTP or HTTPS server inside the test process, on a free port of 127.0.0.1, one thread per connection.
+ *
+ * The path says how it answers:
+ *   /length/N  /chunked/N  /close/N   N bytes of the pattern, with Content-Length, in chunks, until the connection ends
+ *   /cut/N  /chunked-cut              announces N bytes (a chunk), sends half, ends the connection
+ *   /once                             answers and ends the connection without saying so
+ *   /redirect  /to/URL                302 to the relative length/5000, to URL
+ *   /basic  /digest                   401 unless the credentials are user and pass
+ *   /silent  /stall                   never answers; stops after the head and five bytes
+ *   /echo                             the body of the request
+ *   /continue                         100 before 200
+ *   /sees                             the request's own head as the body
+ *   /garbage                          not HTTP
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "test_certificates.h"
+
+struct https_server;
+
+struct https_server_options {
+    const struct test_certificate *certificate; // NULL: plain HTTP
+    const struct test_certificate *client_ca; // not NULL: a client certificate from it is demanded
+    const char *alpn;                         // the protocol this server insists on, or NULL
+};
+
+struct https_server *https_server_start(const struct https_server_options *options);
+void https_server_stop(struct https_server *server);
+int https_server_port(const struct https_server *server);
+int https_server_connections(const struct https_server *server);
+const char *https_server_sni(const struct https_server *server);
+const char *https_server_tls_version(const struct https_server *server);
+int https_server_resumed(const struct https_server *server);
+
+/** Byte i of the pattern. */
+unsigned char https_server_pattern(size_t i);

@@ -1,0 +1,47 @@
+"""Fixtures for every test that crosses the command line or the network.
+
+program   esp-ota in a folder of its own: run(), done(), failed(), json(), firmware()
+device    makes devices: device("dev", factory=image) -> Device
+server    a real nginx for this test alone; see support/nginx.py for what it serves
+certs     throwaway certificates, made once per run and only read
+esptool   Espressif's own tool as judge; skips when it could not be installed, fails under REQUIRE_JUDGES=1
+"""
+
+import os
+import subprocess
+
+import pytest
+
+from certs import Certificates
+from esp_ota import ROOT, Device, Program, find_program
+from nginx import Nginx
+
+
+@pytest.fixture
+def program(tmp_path):
+    return Program(find_program(), tmp_path)
+
+
+@pytest.fixture
+def device(program):
+    return lambda name="dev", **settings: Device(program, name, **settings)
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certs"))
+
+
+@pytest.fixture
+def server(tmp_path, certs):
+    with Nginx(tmp_path / "server", certs) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def esptool():
+    path = ROOT / "build" / "venv" / "bin" / "esptool"
+    if not path.exists():
+        message = "no esptool in build/venv (tools/install_judges.sh puts it there)"
+        pytest.fail(message) if os.environ.get("REQUIRE_JUDGES") == "1" else pytest.skip(message)
+    return lambda *args: subprocess.run([path, *map(str, args)], text=True, capture_output=True, timeout=120)
