@@ -54,6 +54,8 @@ static void event_handler(void *arg, esp_event_base_t event_base, int32_t event_
     }
 }
 
+// The macros must also be one statement where an application writes no braces.
+// NOLINTBEGIN(readability-braces-around-statements)
 static esp_err_t open_and_close(bool jammed)
 {
     esp_err_t ret = ESP_OK;
@@ -141,3 +143,4 @@ int main(void)
     app_main();
     esp_restart();
 }
+// NOLINTEND(readability-braces-around-statements)
