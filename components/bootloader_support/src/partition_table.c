@@ -6,10 +6,10 @@
 #include "esp_flash.h"
 #include "esp_log.h"
 
-#define RECORD_LEN     32u     // fact: esp_flash_partitions.h, esp_partition_info_t
-#define MAGIC_END      0xFFFFu // fact: the first two bytes of an erased record
-#define LABEL_OFFSET   12u
-#define FLAGS_OFFSET   28u
+#define RECORD_LEN   32u     // fact: esp_flash_partitions.h, esp_partition_info_t
+#define MAGIC_END    0xFFFFu // fact: the first two bytes of an erased record
+#define LABEL_OFFSET 12u
+#define FLAGS_OFFSET 28u
 
 _Static_assert(ESP_PARTITION_TABLE_MAX_ENTRIES *RECORD_LEN == ESP_PARTITION_TABLE_MAX_LEN,
                "the table is made of whole records");
