@@ -90,8 +90,9 @@ int main(int argc, char **argv)
     }
     SSL *ssl = start_tls(connect_to(argv[1], argv[2]), argv[1], argv[4]);
     char request[1024];
-    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
-                       argv[3], argv[1]);
+    int len =
+        snprintf(request, sizeof(request),
+                 "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", argv[3], argv[1]);
     int out = open(argv[5], O_WRONLY | O_CREAT | O_TRUNC, 0644);
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
     if (SSL_write(ssl, request, len) != len || out < 0 || !hash ||

@@ -16,10 +16,10 @@
 static const char *TAG = "nor_flash";
 
 #define SIZE_MAX_BYTES                                                                             \
-    (2048u * 1024 * 1024)       // chosen: NOR parts end at 256 MiB; room for benchmarks
-#define RESIDENT_MAX   (4u * 1024 * 1024)     // chosen: keeps memory flat whatever the size of the flash
-#define PREPARE_MIN    (16u * 1024)           // chosen: below, a fault costs no more than the call
-#define FILL_CHUNK (64u * 1024) // chosen: one write a block while a file is created
+    (2048u * 1024 * 1024)               // chosen: NOR parts end at 256 MiB; room for benchmarks
+#define RESIDENT_MAX (4u * 1024 * 1024) // chosen: keeps memory flat whatever the size of the flash
+#define PREPARE_MIN  (16u * 1024)       // chosen: below, a fault costs no more than the call
+#define FILL_CHUNK   (64u * 1024)       // chosen: one write a block while a file is created
 
 struct nor_flash {
     esp_flash_t chip; // must be first: the driver is found by casting
@@ -62,7 +62,8 @@ static void prepare_write(struct nor_flash *flash, uint32_t address, uint32_t le
 {
     if (flash->fd >= 0 && len >= PREPARE_MIN) {
         uint32_t start = address & ~(FLASH_SECTOR_SIZE - 1);
-        (void)madvise(flash->bytes + start, address + len - start, MADV_POPULATE_WRITE); // only a hint
+        (void)madvise(flash->bytes + start, address + len - start,
+                      MADV_POPULATE_WRITE); // only a hint
     }
 }
 
