@@ -1,8 +1,8 @@
 // Any bytes as a partition table in CSV, under three sets of options.
 
-#include <assert.h>
 #include <string.h>
 
+#include "fuzz_check.h"
 #include "partition_csv.h"
 #include "partition_table.h"
 
@@ -30,11 +30,11 @@ static void check_encoded(const struct partition_csv_table *table,
         return;
     }
     struct partition_table_check app = partition_table_verify_for_app(bytes);
-    assert(app.fault == PARTITION_TABLE_OK && app.count == table->count);
+    FUZZ_CHECK(app.fault == PARTITION_TABLE_OK && app.count == table->count);
     for (uint32_t i = 0; i < app.count; i++) {
         const esp_partition_info_t entry = partition_table_entry(bytes, i);
-        assert(entry.pos.offset == (uint64_t)table->entries[i].offset);
-        assert(entry.pos.size == (uint64_t)table->entries[i].size);
+        FUZZ_CHECK(entry.pos.offset == (uint64_t)table->entries[i].offset);
+        FUZZ_CHECK(entry.pos.size == (uint64_t)table->entries[i].size);
     }
 }
 
@@ -46,7 +46,7 @@ static void parse(const uint8_t *data, size_t size, const struct partition_csv_o
         check_encoded(&table, options);
         partition_csv_free(&table);
     } else {
-        assert(memchr(problem.text, 0, sizeof(problem.text)));
+        FUZZ_CHECK(memchr(problem.text, 0, sizeof(problem.text)));
     }
 }
 

@@ -1,9 +1,9 @@
 // Any bytes as a binary partition table: the verdicts of bootloader and application, and the conversion to CSV.
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_check.h"
 #include "partition_csv.h"
 #include "partition_table.h"
 
@@ -14,15 +14,15 @@ static void check_verdicts(const uint8_t *bytes)
     const uint32_t flash_size = 0x400000;
     struct partition_table_check check = partition_table_verify(bytes, flash_size);
     struct partition_table_check app = partition_table_verify_for_app(bytes);
-    assert(check.count <= ESP_PARTITION_TABLE_MAX_ENTRIES);
-    assert(app.count <= ESP_PARTITION_TABLE_MAX_ENTRIES);
+    FUZZ_CHECK(check.count <= ESP_PARTITION_TABLE_MAX_ENTRIES);
+    FUZZ_CHECK(app.count <= ESP_PARTITION_TABLE_MAX_ENTRIES);
     if (check.fault != PARTITION_TABLE_OK || check.has_md5) {
         return;
     }
     for (uint32_t i = 0; i < check.count; i++) { // without MD5 record entries are all there is
         const esp_partition_info_t entry = partition_table_entry(bytes, i);
-        assert(entry.magic == ESP_PARTITION_MAGIC);
-        assert((uint64_t)entry.pos.offset + entry.pos.size <= flash_size);
+        FUZZ_CHECK(entry.magic == ESP_PARTITION_MAGIC);
+        FUZZ_CHECK((uint64_t)entry.pos.offset + entry.pos.size <= flash_size);
     }
 }
 
@@ -34,7 +34,7 @@ static void convert(const uint8_t *data, size_t size, bool no_verify)
     struct partition_csv_table table;
     options.no_verify = no_verify;
     if (partition_csv_parse_binary(data, size, &options, &table, &problem) != ESP_OK) {
-        assert(memchr(problem.text, 0, sizeof(problem.text)));
+        FUZZ_CHECK(memchr(problem.text, 0, sizeof(problem.text)));
         return;
     }
     char *text;
@@ -44,7 +44,7 @@ static void convert(const uint8_t *data, size_t size, bool no_verify)
     }
     if (partition_csv_encode(&table, &options, bytes, &problem) == ESP_OK) {
         struct partition_table_check app = partition_table_verify_for_app(bytes);
-        assert(app.fault == PARTITION_TABLE_OK && app.count == table.count);
+        FUZZ_CHECK(app.fault == PARTITION_TABLE_OK && app.count == table.count);
     }
     partition_csv_free(&table);
 }

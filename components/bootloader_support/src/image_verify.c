@@ -386,18 +386,20 @@ static esp_err_t read_flash_area(void *context, uint32_t offset, void *buffer, u
     return esp_flash_read(area->chip, buffer, area->address + offset, len);
 }
 
-static enum image_fault verify_mapped(const uint8_t *bytes, const struct image_rules *rules,
+// Through the mapping, a window at a time: a driver may count what is used.
+static enum image_fault verify_mapped(esp_flash_t *chip, const struct image_rules *rules,
                                       struct image_info *info)
 {
     struct image_verifier v;
     image_verifier_begin(&v, rules);
-    for (uint32_t at = 0; at < rules->partition_size && v.phase != PHASE_COMPLETE;
-         at += MAPPED_CHUNK) {
+    for (uint32_t at = 0; at < rules->partition_size && v.phase != PHASE_COMPLETE;) {
         uint32_t left = rules->partition_size - at;
-        if (image_verifier_write(&v, bytes + at, left < MAPPED_CHUNK ? left : MAPPED_CHUNK) !=
-            IMAGE_OK) {
+        uint32_t len = left < MAPPED_CHUNK ? left : MAPPED_CHUNK;
+        const uint8_t *bytes = flash_map(chip, rules->flash_offset + at, len);
+        if (!bytes || image_verifier_write(&v, bytes, len) != IMAGE_OK) {
             break;
         }
+        at += len;
     }
     enum image_fault fault = image_verifier_end(&v);
     *info = v.info;
@@ -407,9 +409,8 @@ static enum image_fault verify_mapped(const uint8_t *bytes, const struct image_r
 enum image_fault image_verify_flash(esp_flash_t *chip, const struct image_rules *rules,
                                     struct image_info *info)
 {
-    const uint8_t *bytes = flash_map(chip, rules->flash_offset, rules->partition_size);
-    if (bytes) {
-        return verify_mapped(bytes, rules, info);
+    if (flash_map(chip, rules->flash_offset, 1)) {
+        return verify_mapped(chip, rules, info);
     }
     struct flash_area area = {.chip = chip, .address = rules->flash_offset};
     struct image_source source = {

@@ -80,8 +80,8 @@ typedef enum {
     ESP_PARTITION_SUBTYPE_DATA_TEE_OTA = 0x90,
 
 #if defined(__has_include)
-#if __has_include("extra_partition_subtypes.inc")
-#include "extra_partition_subtypes.inc"
+#if __has_include(<extra_partition_subtypes.inc>)
+#include <extra_partition_subtypes.inc>
 #endif
 #endif
 

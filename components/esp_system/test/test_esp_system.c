@@ -14,9 +14,14 @@ static jmp_buf s_restarted;
 static char s_trace[32];
 static uint64_t s_free_heap;
 
+static void note(const char *word)
+{
+    strncat(s_trace, word, sizeof(s_trace) - strlen(s_trace) - 1);
+}
+
 ESP_NORETURN static void scripted_restart(void)
 {
-    strcat(s_trace, "restart");
+    note("restart");
     longjmp(s_restarted, 1);
 }
 
@@ -36,17 +41,17 @@ const struct system_ops esp_system_port = {
 
 static void handler_1(void)
 {
-    strcat(s_trace, "1 ");
+    note("1 ");
 }
 
 static void handler_2(void)
 {
-    strcat(s_trace, "2 ");
+    note("2 ");
 }
 
 static void handler_3(void)
 {
-    strcat(s_trace, "3 ");
+    note("3 ");
 }
 
 static void handler_4(void)
@@ -55,7 +60,7 @@ static void handler_4(void)
 
 static void handler_that_restarts(void)
 {
-    strcat(s_trace, "again ");
+    note("again ");
     esp_restart();
 }
 

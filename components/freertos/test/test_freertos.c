@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -37,7 +38,7 @@ static void visit_and_end(void *arg)
 {
     struct visit *visit = arg;
     visit->self = xTaskGetCurrentTaskHandle();
-    strcpy(visit->name, pcTaskGetName(NULL));
+    snprintf(visit->name, sizeof(visit->name), "%s", pcTaskGetName(NULL));
     volatile char stack[200 * 1024]; // far more than was asked for
     stack[0] = 1;
     stack[sizeof(stack) - 1] = stack[0];

@@ -50,7 +50,8 @@ void esp_log_line(esp_log_level_t level, const char *tag, const char *format, ..
 /** Writes exactly what the format says if level is within the tag's limit. */
 void esp_log_write(esp_log_level_t level, const char *tag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void esp_log_writev(esp_log_level_t level, const char *tag, const char *format, va_list args);
+void esp_log_writev(esp_log_level_t level, const char *tag, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /** 16 bytes a line: hex; characters; or address, hex and characters. */
 void esp_log_buffer_hex_internal(const char *tag, const void *buffer, uint16_t len,

@@ -29,7 +29,7 @@ static void unlock(void)
     atomic_flag_clear_explicit(&s_lock, memory_order_release);
 }
 
-static int print_to_stderr(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int print_to_stderr(const char *format, va_list args)
 {
     return vfprintf(stderr, format, args);
 }

@@ -57,6 +57,13 @@ static bool is_clean(const char *text)
     return true;
 }
 
+/* curl forgives "https:///path" and makes "path" the host; nobody means that. */
+static bool has_empty_host(const char *text)
+{
+    const char *slashes = text + strcspn(text, "/?#");
+    return strncmp(slashes, "///", 3) == 0;
+}
+
 esp_err_t curl_url_resolve(const char *base, const char *reference, struct http_url *url)
 {
     const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE;
@@ -66,7 +73,7 @@ esp_err_t curl_url_resolve(const char *base, const char *reference, struct http_
         return ESP_ERR_NO_MEM;
     }
     esp_err_t err = ESP_ERR_INVALID_ARG;
-    if (is_clean(reference) &&
+    if (is_clean(reference) && !has_empty_host(reference) &&
         (!base || curl_url_set(parsed, CURLUPART_URL, base, flags) == CURLUE_OK) &&
         curl_url_set(parsed, CURLUPART_URL, reference, flags) == CURLUE_OK) {
         err = take_parts(parsed, &parts);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,49 +16,42 @@ ESP_NORETURN static void restart(void)
     _exit(ESP_EXIT_RESTART); // no exit handlers: a reset does not ask
 }
 
-/** Bytes of address space the process uses now; 0 when unknown. */
-static uint64_t address_space_in_use(void)
+/** The number behind `label` in a file of "label: number kB" lines, in bytes; UINT64_MAX when there is none. */
+static uint64_t read_kib(const char *path, const char *label)
 {
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (!file) {
-        return 0;
-    }
-    unsigned long pages;
-    int found = fscanf(file, "%lu", &pages);
-    fclose(file);
-    return found == 1 ? (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-/** "MemAvailable" of /proc/meminfo in bytes; UINT64_MAX when unknown. */
-static uint64_t memory_available(void)
-{
-    FILE *file = fopen("/proc/meminfo", "re");
+    FILE *file = fopen(path, "re");
     if (!file) {
         return UINT64_MAX;
     }
     uint64_t bytes = UINT64_MAX;
+    size_t label_len = strlen(label);
     char line[128];
-    while (fgets(line, sizeof(line), file)) {
-        unsigned long long kib;
-        if (sscanf(line, "MemAvailable: %llu", &kib) == 1) {
-            bytes = kib * 1024u;
-            break;
+    while (bytes == UINT64_MAX && fgets(line, sizeof(line), file)) {
+        if (strncmp(line, label, label_len) == 0) {
+            bytes = strtoull(line + label_len, NULL, 10) * 1024u;
         }
     }
     fclose(file);
     return bytes;
 }
 
+/** What the limit of the address space leaves this process; UINT64_MAX: no limit, or nobody can tell. */
+static uint64_t left_of_limit(void)
+{
+    struct rlimit limit;
+    uint64_t used = read_kib("/proc/self/status", "VmSize:");
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        used == UINT64_MAX) {
+        return UINT64_MAX;
+    }
+    return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
 static uint64_t free_heap(void)
 {
-    uint64_t available = memory_available();
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-        uint64_t used = address_space_in_use();
-        uint64_t left = limit.rlim_cur > used ? limit.rlim_cur - used : 0;
-        available = left < available ? left : available;
-    }
-    return available;
+    uint64_t machine = read_kib("/proc/meminfo", "MemAvailable:");
+    uint64_t process = left_of_limit();
+    return machine < process ? machine : process;
 }
 
 static esp_err_t fill_random(void *buf, size_t len)

@@ -1,9 +1,12 @@
 #include "esp_log.h"
 #include "esp_random.h"
 #include "esp_system.h"
+#include "freertos/FreeRTOS.h"
+#include "freertos/task.h"
 #include "system_port.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -48,6 +51,62 @@ static void restarting_ends_the_process_with_its_own_code_and_the_buffered_outpu
     assert_string_equal(text, "byetext ");
 }
 
+/** Runs a boot in a process of its own. @return its wait status */
+static int run_boot(void (*boot)(void))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        boot();
+        _exit(1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void restart_soon(void *arg)
+{
+    (void)arg;
+    vTaskDelay(1);
+    esp_restart();
+}
+
+static void end_the_first_thread(void)
+{
+    if (xTaskCreate(restart_soon, "restart", 4096, NULL, 5, NULL) == pdPASS) {
+        vTaskDelete(NULL);
+    }
+}
+
+static void tasks_live_on_when_the_first_thread_ends(void **state)
+{
+    (void)state;
+    int status = run_boot(end_the_first_thread);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), ESP_EXIT_RESTART);
+}
+
+static void return_at_once(void *arg)
+{
+    (void)arg;
+}
+
+static void start_a_task_that_returns(void)
+{
+    signal(SIGABRT, SIG_DFL);
+    if (xTaskCreate(return_at_once, "returns", 4096, NULL, 5, NULL) == pdPASS) {
+        vTaskDelay(portMAX_DELAY);
+    }
+}
+
+static void a_task_that_returns_aborts_the_boot(void **state)
+{
+    (void)state;
+    int status = run_boot(start_a_task_that_returns);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 static void free_memory_is_a_number_that_can_be_true(void **state)
 {
     (void)state;
@@ -77,6 +136,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(restarting_ends_the_process_with_its_own_code_and_the_buffered_output),
+        cmocka_unit_test(tasks_live_on_when_the_first_thread_ends),
+        cmocka_unit_test(a_task_that_returns_aborts_the_boot),
         cmocka_unit_test(free_memory_is_a_number_that_can_be_true),
         cmocka_unit_test(random_numbers_differ),
         cmocka_unit_test(the_log_clock_goes_forward),

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#define MAGIC                  "ESPEFUSE"
 #define MAGIC_LEN              8u
 #define FORMAT_VERSION         1u
 #define VERSION_OFFSET         8u
@@ -25,6 +24,8 @@
 #define RECOVERY_SECTOR_BITS 12u // fact: EFUSE_RECOVERY_BOOTLOADER_FLASH_SECTOR_LEN
 #define KEY_COUNT            3u
 #define KEY_DIGEST_BITS      256u
+
+static const uint8_t MAGIC[MAGIC_LEN] = {'E', 'S', 'P', 'E', 'F', 'U', 'S', 'E'};
 
 static void put_u16(uint8_t *bytes, uint16_t value)
 {

@@ -17,8 +17,10 @@
 static const char *TAG = "nor_flash";
 
 #define SIZE_MAX_BYTES                                                                             \
-    (2048u * 1024 * 1024)       // chosen: NOR parts end at 256 MiB; room for benchmarks
-#define FILL_CHUNK (64u * 1024) // chosen: one write a block while a file is created
+    (2048u * 1024 * 1024)               // chosen: NOR parts end at 256 MiB; room for benchmarks
+#define RESIDENT_MAX (4u * 1024 * 1024) // chosen: keeps memory flat whatever the size of the flash
+#define PREPARE_MIN  (16u * 1024)       // chosen: below, a fault costs no more than the call
+#define FILL_CHUNK   (64u * 1024)       // chosen: one write a block while a file is created
 
 struct nor_flash {
     esp_flash_t chip; // must be first: the driver is found by casting
@@ -26,6 +28,7 @@ struct nor_flash {
     int fd; // -1: memory only
     bool read_only;
     atomic_bool is_dirty; // operations on different places may run in different threads
+    atomic_uint_fast32_t resident; // bytes used since mapped pages were last given back
     nor_flash_observer observer;
     void *observer_context;
     struct {
@@ -50,8 +53,30 @@ static void tell_observer(struct nor_flash *flash, enum nor_flash_op op, uint32_
     }
 }
 
+// Pages of the file that were used stay mapped, and would count as this process's memory until the whole flash is in it.
+// Giving them back loses nothing: they live on in the page cache, and are mapped again when they are next used.
+static void note_used(struct nor_flash *flash, uint32_t len)
+{
+    flash->resident += len;
+    if (flash->fd >= 0 && flash->resident > RESIDENT_MAX) {
+        (void)madvise(flash->bytes, flash->chip.geometry.size, MADV_DONTNEED); // only a hint
+        flash->resident = 0;
+    }
+}
+
+// Maps the pages of a range for writing in one call instead of one fault a page.
+static void prepare_write(struct nor_flash *flash, uint32_t address, uint32_t len)
+{
+    if (flash->fd >= 0 && len >= PREPARE_MIN) {
+        uint32_t start = address & ~(FLASH_SECTOR_SIZE - 1);
+        (void)madvise(flash->bytes + start, address + len - start,
+                      MADV_POPULATE_WRITE); // only a hint
+    }
+}
+
 static esp_err_t read_bytes(esp_flash_t *chip, void *buffer, uint32_t address, uint32_t len)
 {
+    note_used(nor_flash_of(chip), len);
     memcpy(buffer, nor_flash_of(chip)->bytes + address, len);
     return ESP_OK;
 }
@@ -100,6 +125,8 @@ static esp_err_t program_bytes(esp_flash_t *chip, const void *data, uint32_t add
         return ESP_ERR_INVALID_STATE;
     }
     tell_observer(flash, NOR_FLASH_PROGRAM, address, len);
+    note_used(flash, len);
+    prepare_write(flash, address, len);
     if (is_blank) {
         memcpy(cells, data, len);
     } else {
@@ -123,7 +150,9 @@ static esp_err_t erase_unit(esp_flash_t *chip, uint32_t address, uint32_t unit)
         return ESP_ERR_NOT_ALLOWED;
     }
     tell_observer(flash, NOR_FLASH_ERASE, address, unit);
+    note_used(flash, unit);
     if (!is_erased(flash->bytes + address, unit)) {
+        prepare_write(flash, address, unit);
         memset(flash->bytes + address, 0xFF, unit);
         flash->is_dirty = true;
     }
@@ -152,7 +181,7 @@ static esp_err_t sync_file(esp_flash_t *chip)
 
 static const void *map_bytes(esp_flash_t *chip, uint32_t address, uint32_t len)
 {
-    (void)len;
+    note_used(nor_flash_of(chip), len);
     return nor_flash_of(chip)->bytes + address;
 }
 
