@@ -175,13 +175,28 @@ const esp_partition_t *esp_ota_get_boot_partition(void)
 
 // ----------------------------------------------------------------------- choosing
 
+// The record in charge goes last: were it first, a cut would leave the other one, which names an older image.
+static esp_err_t erase_records(const esp_partition_t *otadata, int active)
+{
+    uint32_t last = active == OTADATA_NONE ? 0 : (uint32_t)active * OTADATA_SECTOR_SIZE;
+    for (uint32_t at = 0; at < otadata->size; at += OTADATA_SECTOR_SIZE) {
+        esp_err_t err =
+            at == last ? ESP_OK : esp_partition_erase_range(otadata, at, OTADATA_SECTOR_SIZE);
+        if (err != ESP_OK) {
+            return err;
+        }
+    }
+    return esp_partition_erase_range(otadata, last, OTADATA_SECTOR_SIZE);
+}
+
 static esp_err_t choose_factory(void)
 {
-    const esp_partition_t *otadata = ota_select_otadata();
-    if (!otadata) {
-        return ESP_ERR_NOT_FOUND;
+    const esp_partition_t *otadata;
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    esp_err_t err = ota_select_read(&otadata, records);
+    if (err == ESP_OK) {
+        err = erase_records(otadata, otadata_active(records));
     }
-    esp_err_t err = esp_partition_erase_range(otadata, 0, otadata->size);
     return err == ESP_OK ? esp_flash_sync(otadata->flash_chip) : err;
 }
 

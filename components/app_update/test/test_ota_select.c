@@ -112,6 +112,22 @@ static void choosing_factory_erases_otadata(void **state)
     assert_string_equal(device_boot(), "factory");
 }
 
+static void on_the_way_to_factory_no_older_image_boots(void **state)
+{
+    (void)state;
+    for (int active = 0; active <= 1; active++) {
+        DEVICE_START(.running = active ? "ota_1" : "ota_0");
+        device_put_record(active, 4u - (active ? 0u : 1u), ESP_OTA_IMG_VALID);
+        device_put_record(1 - active, active ? 3 : 2, ESP_OTA_IMG_VALID);
+        device_put_image("factory", "1");
+        device_put_image("ota_0", "2");
+        device_put_image("ota_1", "3");
+        g_flash.fail_at = 2; // the second erase
+        assert_int_equal(choose("factory"), ESP_ERR_FLASH_OP_FAIL);
+        assert_string_equal(device_boot(), active ? "ota_1" : "ota_0");
+    }
+}
+
 static void a_choice_needs_otadata(void **state)
 {
     (void)state;
@@ -449,6 +465,7 @@ int main(void)
         FACT(a_partition_that_is_no_application_cannot_boot),
         FACT(a_choice_is_one_record),
         FACT(choosing_factory_erases_otadata),
+        FACT(on_the_way_to_factory_no_older_image_boots),
         FACT(a_choice_needs_otadata),
         FACT(a_slot_behind_a_hole_in_the_numbering_cannot_be_chosen),
         FACT(numbers_that_are_used_up_are_an_error_not_a_wrong_slot),
