@@ -90,12 +90,10 @@ static const char *detail(const struct http_transport *transport)
 
 static esp_err_t describe_connect_timeout(struct http_transport *transport)
 {
-    curl_off_t connected = 0;
     curl_off_t resolved = 0;
     int ms = transport->request.connect_timeout_ms;
-    curl_easy_getinfo(transport->easy, CURLINFO_CONNECT_TIME_T, &connected);
     curl_easy_getinfo(transport->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-    if (connected > 0) {
+    if (transport->is_handshaking) {
         return set(transport, ESP_ERR_HTTP_CONNECT, ESP_ERR_ESP_TLS_SERVER_HANDSHAKE_TIMEOUT,
                    ETIMEDOUT, "the TLS handshake was not done within %d ms; is this a TLS port?",
                    ms);

@@ -1,4 +1,6 @@
 /* The client over real sockets, plain HTTP: framing, timeouts, reuse, authentication. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -456,6 +458,38 @@ static void an_asynchronous_client_never_waits(void **state)
     esp_http_client_cleanup(client);
 }
 
+static int option_of(int socket, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+    assert_int_equal(getsockopt(socket, level, name, &value, &len), 0);
+    return value;
+}
+
+static void the_socket_has_the_options_asked_for(void **state)
+{
+    esp_http_client_config_t config = {.url = url_of("/stall"),
+                                       .keep_alive_enable = true,
+                                       .keep_alive_idle = 11,
+                                       .keep_alive_interval = 12,
+                                       .keep_alive_count = 13};
+    (void)state;
+    for (int keep_alive = 1; keep_alive >= 0; keep_alive--) {
+        config.keep_alive_enable = keep_alive == 1;
+        esp_http_client_handle_t client = esp_http_client_init(&config);
+        assert_int_equal(esp_http_client_open(client, 0), ESP_OK);
+        int socket = esp_http_client_get_socket(client);
+        assert_int_equal(option_of(socket, IPPROTO_TCP, TCP_NODELAY), 1);
+        assert_int_equal(option_of(socket, SOL_SOCKET, SO_KEEPALIVE), keep_alive);
+        if (keep_alive) {
+            assert_int_equal(option_of(socket, IPPROTO_TCP, TCP_KEEPIDLE), 11);
+            assert_int_equal(option_of(socket, IPPROTO_TCP, TCP_KEEPINTVL), 12);
+            assert_int_equal(option_of(socket, IPPROTO_TCP, TCP_KEEPCNT), 13);
+        }
+        esp_http_client_cleanup(client);
+    }
+}
+
 static void an_interface_that_does_not_exist_is_refused(void **state)
 {
     struct ifreq interface = {0};
@@ -522,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_host_that_cannot_be_resolved_says_so),
         cmocka_unit_test(an_unknown_scheme_is_refused_when_opened),
         SERVED(an_asynchronous_client_never_waits),
+        SERVED(the_socket_has_the_options_asked_for),
         SERVED(an_interface_that_does_not_exist_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
