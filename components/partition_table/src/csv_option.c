@@ -192,7 +192,7 @@ esp_err_t partition_csv_read_option(const char *const *words, size_t count,
     bool *flag = strcmp(words[0], "--disable-md5sum") == 0 || strcmp(words[0], "--no-md5") == 0
                      ? &options->no_md5
                  : strcmp(words[0], "--no-verify") == 0 ? &options->no_verify
-                                                     : NULL;
+                                                        : NULL;
     if (flag) {
         *flag = true;
         *taken = 1;
