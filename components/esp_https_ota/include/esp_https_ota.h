@@ -13,6 +13,7 @@
 #include "esp_bootloader_desc.h"
 #include "esp_event.h"
 #include "esp_http_client.h"
+#include "esp_https_ota_ext.h"
 #include "esp_ota_ops.h"
 #include "esp_partition.h"
 #include "sdkconfig.h"
@@ -59,20 +60,21 @@ typedef struct {
         *http_config; // required; certificates and keys in it must outlive the session
     http_client_init_cb_t http_client_init_cb;
     bool bulk_flash_erase;      // erase for the whole image at once instead of ahead of each write
-    bool partial_http_download; // not built yet: the image comes in one request
-    int max_http_request_size;  // not built yet
+    bool partial_http_download; // several requests over one kept connection, each for a range
+    int max_http_request_size;  // bytes a range; 0: 65536
     uint32_t buffer_caps; // capabilities for heap_caps_malloc() of the upgrade buffer; 0: malloc()
-    bool ota_resumption;  // not built yet: the update starts from its beginning
-    size_t ota_image_bytes_written; // not built yet
-    decrypt_cb_t decrypt_cb;        // not built yet: begin answers ESP_ERR_NOT_SUPPORTED when set
+    bool ota_resumption;  // continue what an earlier run began: see esp_https_ota_begin()
+    size_t ota_image_bytes_written; // what the application knows to be written; 0: find it out
+    decrypt_cb_t decrypt_cb;        // turns what the server sends into the image
     void *decrypt_user_ctx;
-    uint16_t enc_img_header_size;
+    uint16_t enc_img_header_size; // bytes the server sends more than the image has, with decrypt_cb
     struct {
-        const esp_partition_t
-            *staging;                 // not built yet: begin answers ESP_ERR_NOT_SUPPORTED when set
-        const esp_partition_t *final; // the same
-        bool finalize_with_copy;
+        const esp_partition_t *staging; // written to; NULL: the next OTA slot
+        const esp_partition_t *final;   // meant for, which decides the checks; NULL: staging
+        bool finalize_with_copy;        // finish copies the verified image from staging to final
     } partition;
+    const esp_https_ota_ext_t
+        *ext; // ours: limits, retries, mirrors; NULL: ESP-IDF's behaviour. For the time of begin
 } esp_https_ota_config_t;
 
 #define ESP_HTTPS_OTA_HEADER_LEN 1024 // fact: bytes ESP-IDF fetches before it looks at the header

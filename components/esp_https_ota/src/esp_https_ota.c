@@ -1,48 +1,55 @@
 // The update as a state machine: CONNECTED -> WRITING -> COMPLETE, each perform call one step.
 //
-// Bytes go server -> buffer -> flash. The buffer is the only memory a session takes; the first bytes stay in it until
-// the header has been judged, so that a wrong image is refused before the first erase.
+// Bytes go source -> stages -> buffer -> flash. The first bytes stay in the buffer until the header has been judged, so that a
+// wrong image is refused before the first erase. When the server's file changes in the middle, the session goes back to
+// CONNECTED and begins anew.
 
 #include "esp_https_ota.h"
 
 #include <limits.h>
 #include <string.h>
 
-#include "boot_handover.h"
-#include "chip_traits.h"
 #include "esp_heap_caps.h"
 #include "esp_log.h"
-#include "image_verify.h"
-#include "ota_download.h"
+#include "ota_decrypt_cb.h"
+#include "ota_events.h"
+#include "ota_header.h"
+#include "ota_stage_registry.h"
+#include "ota_stream.h"
 
 static const char *TAG = "esp_https_ota";
 
-ESP_EVENT_DEFINE_BASE(ESP_HTTPS_OTA_EVENT);
-
-#define HEADER_LEN        ESP_HTTPS_OTA_HEADER_LEN
-#define DESCRIPTOR_OFFSET 0x20u // fact: image header and first segment header come before it
-#define STALL_LIMIT                                                                                \
-    12 // chosen: with the default timeout of 5 s a dead server is given up after a minute
+#define HEADER_LEN         ESP_HTTPS_OTA_HEADER_LEN
+#define DESCRIPTOR_OFFSET  0x20u // fact: image header and first segment header come before it
+#define RANGE_SIZE_DEFAULT 65536 // fact: ESP-IDF's max_http_request_size of 0
+#define RESTART_MAX        3     // chosen: a file that changes more often is not one to install
 
 enum session_state {
     STATE_CONNECTED, // the body can be read; flash is untouched
     STATE_WRITING,   // bytes are written
-    STATE_COMPLETE,  // the whole body is written
+    STATE_COMPLETE,  // the whole image is written
 };
 
 struct session {
     enum session_state state;
-    esp_http_client_handle_t client;
+    struct ota_source source;
+    struct ota_stream stream;
     bool erases_in_bulk;
-    const esp_partition_t *partition;
+    bool keeps_compression;
+    const esp_partition_t *staging; // written to
+    const esp_partition_t *final;   // meant for
+    bool copies_to_final;
+    decrypt_cb_t decrypt_cb;
+    void *decrypt_user_ctx;
+    uint16_t enc_header_size;
     esp_ota_handle_t ota; // valid from STATE_WRITING on
     char *buffer;
     size_t buffer_size;
-    size_t buffered;    // bytes in buffer that are not written yet
-    bool has_ended;     // the body is complete
-    unsigned stalls;    // timeouts in a row
-    int64_t image_size; // announced by the server; -1: unknown
+    size_t buffered; // bytes in buffer that are not written yet
+    bool has_header; // the stages are in place and the first bytes of the image are in the buffer
+    bool has_ended;  // the stream is complete
     int64_t written;
+    uint32_t restarts;
 };
 
 static bool s_allows_http; // a build option of ESP-IDF, so one a process
@@ -52,16 +59,17 @@ void esp_https_ota_allow_http(bool is_allowed)
     s_allows_http = is_allowed;
 }
 
-static void post_event(esp_https_ota_event_t event, const void *data, size_t size)
+static bool has_image(const esp_partition_t *partition)
 {
-    if (!esp_event_default_loop_exists()) {
-        return;
-    }
-    TickType_t ticks = pdMS_TO_TICKS(CONFIG_ESP_HTTPS_OTA_EVENT_POST_TIMEOUT);
-    esp_err_t err = esp_event_post(ESP_HTTPS_OTA_EVENT, event, data, size, ticks);
-    if (err != ESP_OK) {
-        ESP_LOGW(TAG, "event %d was not posted: %s", (int)event, esp_err_to_name(err));
-    }
+    return partition->type == ESP_PARTITION_TYPE_APP ||
+           partition->type == ESP_PARTITION_TYPE_BOOTLOADER;
+}
+
+static bool is_ota_slot(const esp_partition_t *partition)
+{
+    return partition->type == ESP_PARTITION_TYPE_APP &&
+           partition->subtype >= ESP_PARTITION_SUBTYPE_APP_OTA_MIN &&
+           partition->subtype < ESP_PARTITION_SUBTYPE_APP_OTA_MAX;
 }
 
 // ----------------------------------------------------------------------- begin
@@ -86,25 +94,29 @@ static esp_err_t check_config(const esp_https_ota_config_t *config)
         ESP_LOGE(TAG, "is_async does not go with an update; leave it off");
         return ESP_ERR_INVALID_ARG;
     }
-    if (config->decrypt_cb || config->partition.staging || config->partition.final) {
-        ESP_LOGE(TAG, "decrypt_cb and partition.staging/final are not built yet");
-        return ESP_ERR_NOT_SUPPORTED;
-    }
-    if (config->partial_http_download || config->ota_resumption) {
-        ESP_LOGW(
-            TAG,
-            "ranged download and resumption are not built yet: the image comes in one request");
-    }
     return ESP_OK;
 }
 
-static esp_err_t create_client(struct session *session, const esp_https_ota_config_t *config)
+static esp_err_t open_source(struct session *session, const esp_https_ota_config_t *config)
 {
-    session->client = esp_http_client_init(config->http_config);
-    if (!session->client) {
+    int64_t range_size =
+        config->max_http_request_size > 0 ? config->max_http_request_size : RANGE_SIZE_DEFAULT;
+    struct ota_source_config source = {.http = config->http_config,
+                                       .ext = config->ext,
+                                       .range_size =
+                                           config->partial_http_download ? range_size : 0};
+    esp_http_client_handle_t client = esp_http_client_init(config->http_config);
+    if (!client) {
         return ESP_FAIL;
     }
-    return config->http_client_init_cb ? config->http_client_init_cb(session->client) : ESP_OK;
+    esp_err_t err = ota_source_init(&session->source, client, &source);
+    if (err == ESP_OK && config->http_client_init_cb) {
+        err = config->http_client_init_cb(client);
+    }
+    if (err == ESP_OK) {
+        err = ota_source_open(&session->source);
+    }
+    return err;
 }
 
 static esp_err_t create_buffer(struct session *session, const esp_https_ota_config_t *config)
@@ -117,56 +129,64 @@ static esp_err_t create_buffer(struct session *session, const esp_https_ota_conf
     return session->buffer ? ESP_OK : ESP_ERR_NO_MEM;
 }
 
-static esp_err_t choose_partition(struct session *session)
+static const esp_partition_t *find_partition(const esp_partition_t *wanted, const char *role)
 {
-    session->partition = esp_ota_get_next_update_partition(NULL);
-    if (!session->partition) {
+    const esp_partition_t *found = esp_partition_verify(wanted);
+    if (!found) {
+        ESP_LOGE(TAG, "the %s partition is not in the partition table", role);
+    }
+    return found;
+}
+
+static esp_err_t choose_partitions(struct session *session, const esp_https_ota_config_t *config)
+{
+    session->staging = config->partition.staging
+                           ? find_partition(config->partition.staging, "staging")
+                           : esp_ota_get_next_update_partition(NULL);
+    session->final = config->partition.final ? find_partition(config->partition.final, "final")
+                                             : session->staging;
+    session->copies_to_final = config->partition.finalize_with_copy;
+    if (!session->staging && !config->partition.staging) {
         ESP_LOGE(
             TAG,
             "no OTA partition to update; the partition table needs one besides the running one");
-        return ESP_FAIL;
     }
-    return ESP_OK;
+    return session->staging && session->final ? ESP_OK : ESP_FAIL;
 }
 
 static void free_session(struct session *session)
 {
-    if (session->client) {
-        ESP_IGNORE_ERROR(
-            esp_http_client_cleanup(session->client)); // nothing is left to do about it
-    }
+    ota_stream_clear(&session->stream);
+    ota_source_destroy(&session->source);
     free(session->buffer);
     free(session);
 }
 
 static esp_err_t open_session(struct session *session, const esp_https_ota_config_t *config)
 {
-    esp_err_t err = choose_partition(session);
+    session->erases_in_bulk = config->bulk_flash_erase;
+    session->keeps_compression = config->ext && config->ext->keeps_compression;
+    session->decrypt_cb = config->decrypt_cb;
+    session->decrypt_user_ctx = config->decrypt_user_ctx;
+    session->enc_header_size = config->enc_img_header_size;
+    ota_stream_init(&session->stream, &session->source);
+    esp_err_t err = choose_partitions(session, config);
     if (err == ESP_OK) {
         err = create_buffer(session, config);
     }
     if (err == ESP_OK) {
-        err = create_client(session, config);
+        err = open_source(session, config);
     }
-    if (err != ESP_OK) {
-        return err;
+    if (err == ESP_OK) {
+        ota_events_post(ESP_HTTPS_OTA_CONNECTED, NULL, 0);
     }
-    struct ota_download_budget budget = ota_download_budget_of(config->http_config);
-    err = ota_download_connect(session->client, &budget);
-    if (err != ESP_OK) {
-        return err;
-    }
-    int64_t len = esp_http_client_get_content_length(session->client);
-    session->image_size =
-        len >= 0 && !esp_http_client_is_chunked_response(session->client) ? len : -1;
-    post_event(ESP_HTTPS_OTA_CONNECTED, NULL, 0);
-    return ESP_OK;
+    return err;
 }
 
 esp_err_t esp_https_ota_begin(const esp_https_ota_config_t *ota_config,
                               esp_https_ota_handle_t *handle)
 {
-    post_event(ESP_HTTPS_OTA_START, NULL, 0);
+    ota_events_post(ESP_HTTPS_OTA_START, NULL, 0);
     if (!handle) {
         return ESP_ERR_INVALID_ARG;
     }
@@ -179,7 +199,6 @@ esp_err_t esp_https_ota_begin(const esp_https_ota_config_t *ota_config,
     if (!session) {
         return ESP_ERR_NO_MEM;
     }
-    session->erases_in_bulk = ota_config->bulk_flash_erase;
     err = open_session(session, ota_config);
     if (err != ESP_OK) {
         free_session(session);
@@ -191,124 +210,105 @@ esp_err_t esp_https_ota_begin(const esp_https_ota_config_t *ota_config,
 
 // ----------------------------------------------------------------------- reading
 
-// Reads until the buffer holds wanted bytes or the body ends. ESP_ERR_HTTPS_OTA_IN_PROGRESS: a timeout, try again.
+// The file is another one than it was: nothing of what was written can be kept.
+static esp_err_t start_over(struct session *session)
+{
+    if (session->restarts == RESTART_MAX) {
+        ESP_LOGE(TAG, "the server's file keeps changing; giving up");
+        return ESP_ERR_INVALID_RESPONSE;
+    }
+    session->restarts++;
+    ESP_LOGI(TAG, "starting again from the beginning");
+    if (session->state == STATE_WRITING) {
+        ESP_IGNORE_ERROR(esp_ota_abort(session->ota)); // the handle is ours
+    }
+    ota_stream_clear(&session->stream);
+    ota_source_restart(&session->source);
+    session->state = STATE_CONNECTED;
+    session->buffered = 0;
+    session->written = 0;
+    session->has_header = false;
+    session->has_ended = false;
+    return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
+}
+
+// Reads until the buffer holds wanted bytes or the stream ends. IN_PROGRESS: call again.
 static esp_err_t fill_buffer(struct session *session, size_t wanted)
 {
     while (session->buffered < wanted && !session->has_ended) {
-        int len = esp_http_client_read(session->client, session->buffer + session->buffered,
-                                       (int)(wanted - session->buffered));
-        if (len == -ESP_ERR_HTTP_EAGAIN) {
-            if (++session->stalls < STALL_LIMIT) {
-                return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
-            }
-            ESP_LOGE(TAG, "the server sent nothing for %d timeouts; giving up", STALL_LIMIT);
-            return ESP_ERR_HTTP_READ_TIMEOUT;
+        size_t len = 0;
+        esp_err_t err = ota_stream_read(&session->stream, session->buffer + session->buffered,
+                                        wanted - session->buffered, &len);
+        session->buffered += len;
+        if (err == ESP_ERR_INVALID_RESPONSE) {
+            return start_over(session);
         }
-        session->stalls = 0;
-        if (len < 0) {
-            return ESP_FAIL; // the client has said why
+        if (err != ESP_OK) {
+            return err;
         }
-        if (len == 0) {
-            if (!esp_http_client_is_complete_data_received(session->client)) {
-                ESP_LOGE(TAG, "the body ended early, after %lld of %lld bytes",
-                         (long long)(session->written + (int64_t)session->buffered),
-                         (long long)session->image_size);
-                return ESP_FAIL;
-            }
-            session->has_ended = true;
-        }
-        session->buffered += (size_t)len;
+        session->has_ended = len == 0;
     }
     return ESP_OK;
 }
 
+// The stage that the first bytes in the buffer ask for; NULL: none.
+static struct ota_stage *next_stage(struct session *session)
+{
+    if (session->decrypt_cb && session->stream.level_count == 0) {
+        return ota_decrypt_cb_create(session->decrypt_cb, session->decrypt_user_ctx);
+    }
+    if (session->keeps_compression || !has_image(session->final)) {
+        return NULL;
+    }
+    enum ota_stage_kind kind =
+        ota_stage_detect((const uint8_t *)session->buffer, session->buffered);
+    return ota_stage_make(kind, session->staging->size);
+}
+
+// Puts stages on the stream until the first bytes of the image itself are in the buffer.
 static esp_err_t fill_header(struct session *session)
+{
+    while (!session->has_header) {
+        esp_err_t err = fill_buffer(session, HEADER_LEN);
+        if (err != ESP_OK) {
+            return err;
+        }
+        struct ota_stage *stage = next_stage(session);
+        if (!stage) {
+            session->has_header = true;
+            return ESP_OK;
+        }
+        ESP_LOGI(TAG, "unpacking: %s", stage->ops->name);
+        err = ota_stream_push(&session->stream, stage, session->buffer, session->buffered);
+        if (err != ESP_OK) {
+            return err;
+        }
+        session->buffered = 0;
+        session->has_ended = false;
+    }
+    return ESP_OK;
+}
+
+static esp_err_t wait_for_header(struct session *session)
 {
     esp_err_t err;
     do {
-        err = fill_buffer(session, HEADER_LEN);
+        err = fill_header(session);
     } while (err == ESP_ERR_HTTPS_OTA_IN_PROGRESS);
     return err;
 }
 
-// ----------------------------------------------------------------------- header
-
-static esp_err_t err_of_header_fault(enum image_fault fault)
+// Bytes of the image, if they can be told from what the server announced; -1: they cannot.
+static int64_t image_size(const struct session *session)
 {
-    switch (fault) {
-    case IMAGE_OK:
-        return ESP_OK;
-    case IMAGE_BAD_CHIP_ID:
-    case IMAGE_BAD_MIN_CHIP_REV:
-    case IMAGE_BAD_MAX_CHIP_REV:
-    case IMAGE_BAD_MIN_BLK_REV:
-    case IMAGE_BAD_MAX_BLK_REV:
-        return ESP_ERR_INVALID_VERSION;
-    case IMAGE_EXCEEDS_PARTITION:
-        return ESP_ERR_INVALID_SIZE;
-    default:
-        return ESP_ERR_OTA_VALIDATE_FAILED;
+    int64_t total = session->source.entity.total;
+    bool is_as_sent = session->stream.level_count == 0 && !session->decrypt_cb;
+    bool is_decrypted = session->decrypt_cb && session->stream.level_count <= 1;
+    if (total < 0 || !(is_as_sent || is_decrypted)) {
+        return -1;
     }
-}
-
-static void log_header_fault(const struct session *session, enum image_fault fault)
-{
-    const struct chip_identity *chip = &boot_handover_get()->chip;
-    if (fault == IMAGE_BAD_CHIP_ID) {
-        esp_image_header_t header;
-        memcpy(&header, session->buffer, sizeof(header));
-        ESP_LOGE(TAG, "the image is made for %s (chip id %u), this device is %s",
-                 chip_name(header.chip_id), header.chip_id, chip_name(chip->chip_id));
-    } else if (fault == IMAGE_EXCEEDS_PARTITION) {
-        ESP_LOGE(TAG, "the image has %lld bytes, %s has room for %" PRIu32,
-                 (long long)session->image_size, session->partition->label,
-                 session->partition->size);
-    } else if (fault == IMAGE_BAD_MAGIC && session->buffer[0] == '<') {
-        ESP_LOGE(TAG, "the server sent a web page instead of an image; check the URL");
-    } else {
-        ESP_LOGE(TAG, "the image is refused: %s", image_fault_text(fault));
-    }
-}
-
-static void post_header_events(const esp_image_header_t *header)
-{
-    esp_chip_id_t chip_id = header->chip_id;
-    uint16_t revision = header->min_chip_rev_full;
-    post_event(ESP_HTTPS_OTA_VERIFY_CHIP_ID, &chip_id, sizeof(chip_id));
-    post_event(ESP_HTTPS_OTA_VERIFY_CHIP_REVISION, &revision, sizeof(revision));
-}
-
-static esp_err_t check_fits_running_app(const struct session *session,
-                                        const esp_image_header_t *header)
-{
-    esp_app_desc_t desc;
-    bool has_desc = session->buffered >= DESCRIPTOR_OFFSET + sizeof(desc);
-    if (has_desc) {
-        memcpy(&desc, session->buffer + DESCRIPTOR_OFFSET, sizeof(desc));
-        has_desc = desc.magic_word == ESP_APP_DESC_MAGIC_WORD;
-    }
-    return esp_ota_check_image_validity(session->partition->type, header, has_desc ? &desc : NULL);
-}
-
-static esp_err_t check_header(const struct session *session)
-{
-    esp_image_header_t header;
-    if (session->buffered < sizeof(header)) {
-        ESP_LOGE(TAG, "the server sent %zu bytes: too short for an image", session->buffered);
-        return session->buffered > 0 ? ESP_ERR_OTA_VALIDATE_FAILED : ESP_FAIL;
-    }
-    memcpy(&header, session->buffer, sizeof(header));
-    post_header_events(&header);
-    struct image_rules rules = {.chip = boot_handover_get()->chip,
-                                .flash_offset = session->partition->address,
-                                .partition_size = session->partition->size};
-    uint64_t total = session->image_size > 0 ? (uint64_t)session->image_size : 0;
-    enum image_fault fault = image_check_header(session->buffer, session->buffered, total, &rules);
-    if (fault != IMAGE_OK) {
-        log_header_fault(session, fault);
-        return err_of_header_fault(fault);
-    }
-    return check_fits_running_app(session, &header);
+    return is_as_sent || total < session->enc_header_size ? total
+                                                          : total - session->enc_header_size;
 }
 
 // ----------------------------------------------------------------------- perform
@@ -325,24 +325,47 @@ static esp_err_t write_buffer(struct session *session)
     session->written += (int64_t)session->buffered;
     session->buffered = 0;
     int written = session->written < INT_MAX ? (int)session->written : INT_MAX;
-    post_event(ESP_HTTPS_OTA_WRITE_FLASH, &written, sizeof(written));
+    ota_events_post(ESP_HTTPS_OTA_WRITE_FLASH, &written, sizeof(written));
     return ESP_OK;
+}
+
+static esp_err_t check_start(const struct session *session)
+{
+    struct ota_header header = {.bytes = session->buffer,
+                                .len = session->buffered,
+                                .image_size = image_size(session),
+                                .staging = session->staging,
+                                .final = session->final};
+    return has_image(session->final) ? ota_header_check(&header) : ota_header_check_size(&header);
+}
+
+static esp_err_t open_transaction(struct session *session)
+{
+    size_t erase_size = OTA_WITH_SEQUENTIAL_WRITES;
+    if (session->erases_in_bulk) {
+        int64_t size = image_size(session);
+        erase_size = size > 0 ? (size_t)size : OTA_SIZE_UNKNOWN;
+    }
+    esp_err_t err = esp_ota_begin(session->staging, erase_size, &session->ota);
+    if (err != ESP_OK || session->final == session->staging) {
+        return err;
+    }
+    err = esp_ota_set_final_partition(session->ota, session->final, session->copies_to_final);
+    if (err != ESP_OK) {
+        ESP_IGNORE_ERROR(esp_ota_abort(session->ota)); // the handle is ours
+    }
+    return err;
 }
 
 static esp_err_t start_writing(struct session *session)
 {
     esp_err_t err = fill_header(session);
     if (err == ESP_OK) {
-        err = check_header(session);
+        err = check_start(session);
     }
-    if (err != ESP_OK) {
-        return err;
+    if (err == ESP_OK) {
+        err = open_transaction(session);
     }
-    size_t erase_size = OTA_WITH_SEQUENTIAL_WRITES;
-    if (session->erases_in_bulk) {
-        erase_size = session->image_size > 0 ? (size_t)session->image_size : OTA_SIZE_UNKNOWN;
-    }
-    err = esp_ota_begin(session->partition, erase_size, &session->ota);
     if (err == ESP_OK) {
         session->state = STATE_WRITING;
     }
@@ -386,12 +409,17 @@ esp_err_t esp_https_ota_perform(esp_https_ota_handle_t https_ota_handle)
 
 // ----------------------------------------------------------------------- end of a session
 
+// differs: what boots is the final partition, and only if the image stands there
 static esp_err_t activate(const struct session *session)
 {
-    esp_err_t err = esp_ota_set_boot_partition(session->partition);
+    bool is_in_place = session->final == session->staging || session->copies_to_final;
+    if (!is_ota_slot(session->final) || !is_in_place) {
+        return ESP_OK;
+    }
+    esp_err_t err = esp_ota_set_boot_partition(session->final);
     if (err == ESP_OK) {
-        esp_partition_subtype_t subtype = session->partition->subtype;
-        post_event(ESP_HTTPS_OTA_UPDATE_BOOT_PARTITION, &subtype, sizeof(subtype));
+        esp_partition_subtype_t subtype = session->final->subtype;
+        ota_events_post(ESP_HTTPS_OTA_UPDATE_BOOT_PARTITION, &subtype, sizeof(subtype));
     }
     return err;
 }
@@ -407,14 +435,14 @@ esp_err_t esp_https_ota_finish(esp_https_ota_handle_t https_ota_handle)
         err = activate(session);
     }
     free_session(session);
-    post_event(ESP_HTTPS_OTA_FINISH, NULL, 0);
+    ota_events_post(ESP_HTTPS_OTA_FINISH, NULL, 0);
     return err;
 }
 
 esp_err_t esp_https_ota_abort(esp_https_ota_handle_t https_ota_handle)
 {
     struct session *session = https_ota_handle;
-    post_event(ESP_HTTPS_OTA_ABORT, NULL, 0);
+    ota_events_post(ESP_HTTPS_OTA_ABORT, NULL, 0);
     if (!session) {
         return ESP_ERR_INVALID_ARG;
     }
@@ -429,9 +457,9 @@ esp_err_t esp_https_ota_abort(esp_https_ota_handle_t https_ota_handle)
 static esp_err_t read_start(struct session *session, void *out, size_t offset, size_t len)
 {
     if (session->written >= (int64_t)(offset + len)) {
-        return esp_partition_read(session->partition, offset, out, len);
+        return esp_partition_read(session->staging, offset, out, len);
     }
-    esp_err_t err = fill_header(session);
+    esp_err_t err = wait_for_header(session);
     if (err != ESP_OK) {
         return err;
     }
@@ -446,7 +474,7 @@ static esp_err_t read_start(struct session *session, void *out, size_t offset, s
 esp_err_t esp_https_ota_get_img_desc(esp_https_ota_handle_t https_ota_handle,
                                      esp_app_desc_t *new_app_info)
 {
-    post_event(ESP_HTTPS_OTA_GET_IMG_DESC, NULL, 0);
+    ota_events_post(ESP_HTTPS_OTA_GET_IMG_DESC, NULL, 0);
     if (!https_ota_handle || !new_app_info) {
         return ESP_ERR_INVALID_ARG;
     }
@@ -466,12 +494,12 @@ esp_err_t esp_https_ota_get_img_desc(esp_https_ota_handle_t https_ota_handle,
 esp_err_t esp_https_ota_get_bootloader_img_desc(esp_https_ota_handle_t https_ota_handle,
                                                 esp_bootloader_desc_t *new_img_info)
 {
-    post_event(ESP_HTTPS_OTA_GET_IMG_DESC, NULL, 0);
+    ota_events_post(ESP_HTTPS_OTA_GET_IMG_DESC, NULL, 0);
     const struct session *session = https_ota_handle;
     if (!session || !new_img_info) {
         return ESP_ERR_INVALID_ARG;
     }
-    if (session->partition->type != ESP_PARTITION_TYPE_BOOTLOADER) {
+    if (session->final->type != ESP_PARTITION_TYPE_BOOTLOADER) {
         return ESP_FAIL;
     }
     esp_bootloader_desc_t desc;
@@ -499,19 +527,19 @@ int esp_https_ota_get_image_len_read(esp_https_ota_handle_t https_ota_handle)
 int esp_https_ota_get_image_size(esp_https_ota_handle_t https_ota_handle)
 {
     const struct session *session = https_ota_handle;
-    return session ? as_int(session->image_size) : -1;
+    return session ? as_int(image_size(session)) : -1;
 }
 
 int esp_https_ota_get_status_code(esp_https_ota_handle_t https_ota_handle)
 {
     const struct session *session = https_ota_handle;
-    return session ? esp_http_client_get_status_code(session->client) : -1;
+    return session ? esp_http_client_get_status_code(session->source.client) : -1;
 }
 
 bool esp_https_ota_is_complete_data_received(esp_https_ota_handle_t https_ota_handle)
 {
     const struct session *session = https_ota_handle;
-    return session && esp_http_client_is_complete_data_received(session->client);
+    return session && ota_source_is_complete(&session->source);
 }
 
 // ----------------------------------------------------------------------- one call

@@ -86,11 +86,12 @@ static esp_err_t authenticate(esp_http_client_handle_t client, struct ota_downlo
     return leave_response(client);
 }
 
-// ESP_OK: the body is the image; ESP_ERR_NOT_FINISHED: send another request; else the verdict.
+// ESP_OK: the body is the file or a part of it; ESP_ERR_NOT_FINISHED: send another request; else the verdict.
 static esp_err_t judge_status(esp_http_client_handle_t client, struct ota_download_budget *budget)
 {
     int status = esp_http_client_get_status_code(client);
-    if (status == HttpStatus_Ok) {
+    if (status == HttpStatus_Ok || status == HttpStatus_PartialContent ||
+        status == HttpStatus_RangeNotSatisfiable) {
         return ESP_OK;
     }
     esp_err_t err = ESP_FAIL;
@@ -107,17 +108,38 @@ static esp_err_t judge_status(esp_http_client_handle_t client, struct ota_downlo
         return ESP_ERR_HTTP_NOT_MODIFIED;
     }
     ESP_LOGE(TAG, "the server answers with HTTP status %d; no image to download", status);
-    return status == HttpStatus_RangeNotSatisfiable ? ESP_ERR_HTTP_RANGE_NOT_SATISFIABLE : ESP_FAIL;
+    return ESP_FAIL;
 }
 
-esp_err_t ota_download_connect(esp_http_client_handle_t client, struct ota_download_budget *budget)
+esp_err_t ota_download_connect(esp_http_client_handle_t client,
+                               const struct ota_download_budget *budget)
 {
+    struct ota_download_budget left = *budget; // each connection has all of it
     esp_err_t err = ESP_ERR_NOT_FINISHED;
     while (err == ESP_ERR_NOT_FINISHED) {
         err = send_request(client);
         if (err == ESP_OK) {
-            err = judge_status(client, budget);
+            err = judge_status(client, &left);
         }
     }
     return err;
+}
+
+bool ota_download_can_heal(esp_http_client_handle_t client)
+{
+    switch (esp_http_client_get_status_code(client)) {
+    case 408:
+    case 425:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+        return true;
+    case HttpStatus_Ok:
+    case HttpStatus_PartialContent:
+        return true; // the status was right, the rest was lost
+    default:
+        return esp_http_client_get_status_code(client) < 100; // no answer at all
+    }
 }

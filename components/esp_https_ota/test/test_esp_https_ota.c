@@ -306,14 +306,19 @@ static void a_short_pause_is_waited_for(void **state)
     }
 }
 
-static void after_twelve_timeouts_the_server_is_given_up(void **state)
+static void a_server_that_stays_silent_is_given_up(void **state)
 {
     (void)state;
     const uint32_t places[] = {0, 500, 5000};
+    esp_http_client_config_t http = update_http_config();
+    http.timeout_ms = 30;
+    esp_https_ota_config_t config = {.http_config = &http};
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        SERVER_START(
-            {.body = g_image.bytes, .len = g_image.len, .stall_at = places[i], .stalls = 12});
-        assert_int_equal(update_usual(), ESP_ERR_HTTP_READ_TIMEOUT);
+        SERVER_START({.body = g_image.bytes,
+                      .len = g_image.len,
+                      .stall_at = places[i],
+                      .stalls = INT32_MAX});
+        assert_int_equal(update_run(&config), ESP_ERR_HTTP_READ_TIMEOUT);
         update_assert_unchanged();
     }
 }
@@ -510,7 +515,7 @@ static void one_call_reports_the_step_that_failed(void **state)
 {
     (void)state;
     esp_http_client_config_t http = update_http_config();
-    esp_https_ota_config_t config = {.http_config = &http};
+    esp_https_ota_config_t config = {.http_config = &http, .ext = &g_once};
     esp_https_ota_config_t empty = {0};
     SERVER_START({.status = 304});
     assert_int_equal(esp_https_ota(&config), ESP_ERR_HTTP_NOT_MODIFIED);
@@ -642,14 +647,28 @@ static void a_failed_finish_posts_finish_without_a_boot_choice(void **state)
         events(), "start connected chip 0 revision 0 write 1024 write 2048 write 2496 finish ");
 }
 
-static void options_that_are_not_built_are_not_ignored(void **state)
+static void a_named_partition_is_updated_and_boots(void **state)
 {
     (void)state;
     SERVER_START(ANSWER_IMAGE);
     esp_http_client_config_t http = update_http_config();
     esp_https_ota_config_t config = {.http_config = &http};
     config.partition.staging = device_partition("ota_1");
-    assert_int_equal(update_run(&config), ESP_ERR_NOT_SUPPORTED);
+    config.partition.final = device_partition("ota_1");
+    assert_int_equal(update_run(&config), ESP_OK);
+    update_assert_installed(g_image);
+}
+
+static void a_partition_that_is_not_in_the_table_is_refused_before_connecting(void **state)
+{
+    (void)state;
+    SERVER_START(ANSWER_IMAGE);
+    esp_http_client_config_t http = update_http_config();
+    esp_https_ota_config_t config = {.http_config = &http};
+    esp_partition_t other = *device_partition("ota_1");
+    other.size += 4096;
+    config.partition.final = &other;
+    assert_int_equal(update_run(&config), ESP_FAIL);
     assert_int_equal(g_server.request_count, 0);
 }
 
@@ -677,7 +696,7 @@ int main(void)
         FACT(a_body_that_ends_early_does_not_change_what_boots),
         FACT(a_body_of_unknown_length_that_ends_early_is_noticed_by_the_verifier),
         FACT(a_short_pause_is_waited_for),
-        FACT(after_twelve_timeouts_the_server_is_given_up),
+        FACT(a_server_that_stays_silent_is_given_up),
         FACT(a_timeout_leaves_perform_in_progress),
         FACT(the_descriptor_can_be_asked_for_at_any_time),
         FACT(asking_for_the_descriptor_does_not_touch_flash),
@@ -695,7 +714,8 @@ int main(void)
         FACT(a_refused_image_posts_what_was_looked_at),
         FACT(a_failed_begin_posts_that_it_started),
         FACT(a_failed_finish_posts_finish_without_a_boot_choice),
-        FACT(options_that_are_not_built_are_not_ignored),
+        FACT(a_named_partition_is_updated_and_boots),
+        FACT(a_partition_that_is_not_in_the_table_is_refused_before_connecting),
     };
     esp_log_level_set("*", ESP_LOG_NONE);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,10 +41,14 @@ esp_err_t update_begin(const esp_http_client_config_t *http, esp_https_ota_handl
     return err;
 }
 
-esp_err_t update_run(const esp_https_ota_config_t *config)
+const esp_https_ota_ext_t g_once = {.max_retries = -1};
+
+esp_err_t update_run(const esp_https_ota_config_t *wanted)
 {
     esp_https_ota_handle_t handle = NULL;
-    esp_err_t err = esp_https_ota_begin(config, &handle);
+    esp_https_ota_config_t config = *wanted;
+    config.ext = config.ext ? config.ext : &g_once; // retries have tests of their own
+    esp_err_t err = esp_https_ota_begin(&config, &handle);
     if (err != ESP_OK) {
         assert_null(handle);
         return err;

@@ -28,6 +28,9 @@ esp_http_client_config_t update_http_config(void);
 /** Begins with that configuration; handle must be NULL on failure. */
 esp_err_t update_begin(const esp_http_client_config_t *http, esp_https_ota_handle_t *handle);
 
+/** One attempt, no retries. */
+extern const esp_https_ota_ext_t g_once;
+
 /** begin, perform until it is over, then finish or abort; the result of the step that decided. */
 esp_err_t update_run(const esp_https_ota_config_t *config);
 

@@ -1,0 +1,595 @@
+#include "ota_source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "esp_log.h"
+#include "esp_random.h"
+#include "freertos/task.h"
+#include "ota_range.h"
+
+static const char *TAG = "esp_https_ota";
+
+#define RETRIES_DEFAULT         5
+#define RETRY_DELAY_DEFAULT     500
+#define RETRY_DELAY_MAX_DEFAULT 30000
+#define RATE_WINDOW_DEFAULT     10000
+#define TIMEOUT_DEFAULT         5000 // fact: ESP-IDF's timeout_ms of 0
+#define SLICE_MS                250 // chosen: how often limits and cancelling are looked at while nothing arrives
+
+static uint32_t ms_since(TickType_t tick)
+{
+    return (uint32_t)(xTaskGetTickCount() - tick) * portTICK_PERIOD_MS;
+}
+
+// ----------------------------------------------------------------------- set-up
+
+static void fill_defaults(esp_https_ota_ext_t *limits)
+{
+    if (limits->max_retries == 0) {
+        limits->max_retries = RETRIES_DEFAULT;
+    }
+    if (limits->max_retries < 0) {
+        limits->max_retries = 0;
+    }
+    if (limits->retry_delay_ms == 0) {
+        limits->retry_delay_ms = RETRY_DELAY_DEFAULT;
+    }
+    if (limits->retry_delay_max_ms == 0) {
+        limits->retry_delay_max_ms = RETRY_DELAY_MAX_DEFAULT;
+    }
+    if (limits->min_rate_window_ms == 0) {
+        limits->min_rate_window_ms = RATE_WINDOW_DEFAULT;
+    }
+}
+
+static void forget_entity(struct ota_source *s)
+{
+    memset(&s->entity, 0, sizeof(s->entity));
+    s->entity.total = -1;
+    esp_crypto.sha256_begin(&s->first_block_hash);
+}
+
+// The configured URL; a configuration by host and path is put together.
+static char *copy_home_url(esp_http_client_handle_t client, const esp_http_client_config_t *http)
+{
+    char url[1024];
+    const char *text = http->url && !(http->host && http->path) ? http->url : NULL;
+    if (!text && esp_http_client_get_url(client, url, sizeof(url)) == ESP_OK && !http->query) {
+        text = url;
+    }
+    char *copy = text ? malloc(strlen(text) + 1) : NULL;
+    return copy ? strcpy(copy, text) : NULL; // NOLINT: room was made for it
+}
+
+esp_err_t ota_source_init(struct ota_source *s, esp_http_client_handle_t client,
+                          const struct ota_source_config *config)
+{
+    memset(s, 0, sizeof(*s));
+    s->client = client;
+    if (config->ext) {
+        s->limits = *config->ext;
+    }
+    fill_defaults(&s->limits);
+    s->retries_opening = config->ext != NULL;
+    s->budget = ota_download_budget_of(config->http);
+    s->timeout_ms = config->http->timeout_ms > 0 ? config->http->timeout_ms : TIMEOUT_DEFAULT;
+    s->range_size = config->range_size;
+    s->home_url = copy_home_url(client, config->http);
+    s->is_verified_here = true;
+    s->began = xTaskGetTickCount();
+    forget_entity(s);
+    return ESP_OK;
+}
+
+void ota_source_expect(struct ota_source *s, const struct ota_entity *entity, int64_t position)
+{
+    s->entity = *entity;
+    s->position = position;
+}
+
+void ota_source_destroy(struct ota_source *s)
+{
+    if (s->client) {
+        ESP_IGNORE_ERROR(esp_http_client_cleanup(s->client)); // nothing is left to do about it
+    }
+    free(s->home_url);
+    memset(s, 0, sizeof(*s));
+}
+
+// ----------------------------------------------------------------------- one response
+
+static void copy_header(esp_http_client_handle_t client, const char *name, char *out, size_t size)
+{
+    char *value = NULL;
+    out[0] = '\0';
+    if (esp_http_client_get_response_header(client, name, &value) == ESP_OK &&
+        strlen(value) < size) {
+        memcpy(out, value, strlen(value) + 1);
+    }
+}
+
+// A weak validator does not promise the same bytes, so it cannot guard a range (RFC 9110, 13.1.5).
+static const char *strong_validator(const struct ota_entity *entity)
+{
+    if (entity->etag[0] == '"') {
+        return entity->etag;
+    }
+    return entity->etag[0] == '\0' && entity->last_modified[0] ? entity->last_modified : NULL;
+}
+
+static esp_err_t ask_for_range(struct ota_source *s, int64_t first, int64_t last, bool is_guarded)
+{
+    char range[64];
+    if (last >= 0) {
+        (void)snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long)first, (long long)last);
+    } else {
+        (void)snprintf(range, sizeof(range), "bytes=%lld-", (long long)first);
+    }
+    const char *validator = is_guarded ? strong_validator(&s->entity) : NULL;
+    ESP_IGNORE_ERROR(esp_http_client_delete_header(s->client, "If-Range")); // it may not be there
+    esp_err_t err = esp_http_client_set_header(s->client, "Range", range);
+    if (err == ESP_OK && validator) {
+        err = esp_http_client_set_header(s->client, "If-Range", validator);
+    }
+    return err;
+}
+
+static esp_err_t prepare_request(struct ota_source *s)
+{
+    if (s->position == 0 && s->range_size == 0) {
+        ESP_IGNORE_ERROR(esp_http_client_delete_header(s->client, "Range")); // it may not be there
+        ESP_IGNORE_ERROR(esp_http_client_delete_header(s->client, "If-Range"));
+        return ESP_OK;
+    }
+    int64_t last = s->range_size > 0 ? s->position + s->range_size - 1 : -1;
+    if (s->entity.total >= 0 && last >= s->entity.total) {
+        last = s->entity.total - 1;
+    }
+    return ask_for_range(s, s->position, last, s->position > 0);
+}
+
+static bool is_other_entity(const struct ota_entity *known, const struct ota_entity *seen)
+{
+    if (known->total >= 0 && seen->total >= 0 && known->total != seen->total) {
+        return true;
+    }
+    if (known->etag[0] && seen->etag[0]) {
+        return strcmp(known->etag, seen->etag) != 0;
+    }
+    return known->last_modified[0] && seen->last_modified[0] &&
+           strcmp(known->last_modified, seen->last_modified) != 0;
+}
+
+static struct ota_entity entity_of_response(struct ota_source *s, int64_t total)
+{
+    struct ota_entity seen = {.total = total};
+    copy_header(s->client, "ETag", seen.etag, sizeof(seen.etag));
+    copy_header(s->client, "Last-Modified", seen.last_modified, sizeof(seen.last_modified));
+    return seen;
+}
+
+static void adopt(struct ota_source *s, const struct ota_entity *seen)
+{
+    if (s->entity.total < 0) {
+        s->entity.total = seen->total;
+    }
+    if (seen->etag[0] || seen->last_modified[0]) {
+        memcpy(s->entity.etag, seen->etag, sizeof(seen->etag));
+        memcpy(s->entity.last_modified, seen->last_modified, sizeof(seen->last_modified));
+    }
+}
+
+// 200: the whole file, from its first byte.
+static esp_err_t accept_whole(struct ota_source *s)
+{
+    int64_t len = esp_http_client_get_content_length(s->client);
+    bool is_known = len >= 0 && !esp_http_client_is_chunked_response(s->client);
+    struct ota_entity seen = entity_of_response(s, is_known ? len : -1);
+    s->is_open = true;
+    s->response_end = seen.total;
+    s->is_at_start = true;
+    if (s->position > 0) {
+        ESP_LOGW(TAG,
+                 "the server sends the whole file again: it has changed, or ranges are not served");
+        return ESP_ERR_INVALID_RESPONSE;
+    }
+    forget_entity(s);
+    adopt(s, &seen);
+    return ESP_OK;
+}
+
+// 206: a part, which must be the one asked for, of the same file.
+static esp_err_t accept_part(struct ota_source *s)
+{
+    char text[96];
+    struct ota_range range;
+    copy_header(s->client, "Content-Range", text, sizeof(text));
+    if (ota_range_parse(text, &range) != ESP_OK || range.first != s->position) {
+        ESP_LOGW(TAG, "the server sends another range than asked for: Content-Range \"%s\"", text);
+        return ESP_ERR_INVALID_RESPONSE;
+    }
+    struct ota_entity seen = entity_of_response(s, range.total);
+    if (is_other_entity(&s->entity, &seen)) {
+        ESP_LOGW(TAG, "the server's file has changed");
+        return ESP_ERR_INVALID_RESPONSE;
+    }
+    adopt(s, &seen);
+    s->is_open = true;
+    s->is_at_start = false;
+    s->response_end = range.last + 1;
+    return ESP_OK;
+}
+
+static esp_err_t accept_response(struct ota_source *s)
+{
+    bool has_asked_range = s->position > 0 || s->range_size > 0;
+    switch (esp_http_client_get_status_code(s->client)) {
+    case HttpStatus_Ok:
+        return accept_whole(s);
+    case HttpStatus_PartialContent:
+        if (has_asked_range) {
+            return accept_part(s);
+        }
+        ESP_LOGE(TAG, "the server sends a part of the file (206) although all of it was asked for");
+        return ESP_ERR_NOT_ALLOWED;
+    case HttpStatus_RangeNotSatisfiable:
+        if (!has_asked_range) {
+            ESP_LOGE(TAG, "the server refuses the request (416)");
+            return ESP_ERR_HTTP_RANGE_NOT_SATISFIABLE;
+        }
+        ESP_LOGW(TAG, "the server has no such range of the file any more (416)");
+        return ESP_ERR_INVALID_RESPONSE;
+    default:
+        return ESP_FAIL; // ota_download_connect has judged and logged it
+    }
+}
+
+static void close_response(struct ota_source *s)
+{
+    s->is_open = false;
+    s->is_at_start = false;
+    ESP_IGNORE_ERROR(esp_http_client_close(s->client)); // a connection that fails to close is gone
+}
+
+// ----------------------------------------------------------------------- mirrors
+
+static const char *url_at(const struct ota_source *s, unsigned index)
+{
+    if (index == 0) {
+        return s->home_url;
+    }
+    return s->limits.mirrors ? s->limits.mirrors[index - 1] : NULL;
+}
+
+static void go_to_next_mirror(struct ota_source *s)
+{
+    if (!s->limits.mirrors || !s->limits.mirrors[0] || !s->home_url) {
+        return;
+    }
+    s->url_index = url_at(s, s->url_index + 1) ? s->url_index + 1 : 0;
+    if (esp_http_client_set_url(s->client, url_at(s, s->url_index)) == ESP_OK) {
+        ESP_LOGI(TAG, "trying %s", s->url_index == 0 ? "the first server" : "the next mirror");
+        s->is_verified_here = s->position == 0;
+    }
+}
+
+// Another server's validators say nothing about ours. Its length and first block do.
+static esp_err_t verify_mirror(struct ota_source *s)
+{
+    struct ota_entity seen;
+    struct crypto_hash hash;
+    uint8_t digest[CRYPTO_SHA256_LEN];
+    char text[96];
+    struct ota_range range;
+    char block[512];
+    int64_t left = SOURCE_FIRST_BLOCK_LEN;
+    esp_err_t err = ask_for_range(s, 0, SOURCE_FIRST_BLOCK_LEN - 1, false);
+    if (err == ESP_OK) {
+        err = ota_download_connect(s->client, &s->budget);
+    }
+    if (err != ESP_OK) {
+        return err;
+    }
+    copy_header(s->client, "Content-Range", text, sizeof(text));
+    if (esp_http_client_get_status_code(s->client) != HttpStatus_PartialContent ||
+        ota_range_parse(text, &range) != ESP_OK || range.first != 0) {
+        return ESP_FAIL; // no ranges here: of no use in the middle of a file
+    }
+    seen = entity_of_response(s, range.total);
+    left = range.last + 1 < left ? range.last + 1 : left;
+    esp_crypto.sha256_begin(&hash);
+    while (left > 0) {
+        int len = esp_http_client_read(s->client, block, left < 512 ? (int)left : 512);
+        if (len <= 0) {
+            return ESP_FAIL;
+        }
+        esp_crypto.sha256_write(&hash, block, (size_t)len);
+        left -= len;
+    }
+    esp_crypto.sha256_end(&hash, digest);
+    bool is_same = s->entity.has_first_block && s->entity.total == seen.total &&
+                   memcmp(digest, s->entity.first_block, sizeof(digest)) == 0;
+    if (!is_same) {
+        ESP_LOGW(TAG, "this mirror serves another file");
+        return ESP_FAIL;
+    }
+    memcpy(s->entity.etag, seen.etag, sizeof(seen.etag));
+    memcpy(s->entity.last_modified, seen.last_modified, sizeof(seen.last_modified));
+    s->is_verified_here = true;
+    return ESP_OK;
+}
+
+// ----------------------------------------------------------------------- limits
+
+static esp_err_t check_limits(const struct ota_source *s)
+{
+    if (s->limits.is_cancelled && s->limits.is_cancelled(s->limits.cancel_context)) {
+        ESP_LOGW(TAG, "the update was cancelled");
+        return ESP_ERR_NOT_FINISHED;
+    }
+    if (s->limits.deadline_ms > 0 && ms_since(s->began) >= s->limits.deadline_ms) {
+        ESP_LOGE(TAG, "the update was not complete after %" PRIu32 " ms", s->limits.deadline_ms);
+        return ESP_ERR_TIMEOUT;
+    }
+    if (s->limits.max_bytes > 0 && s->received > s->limits.max_bytes) {
+        ESP_LOGE(TAG, "the server sent more than the allowed %llu bytes",
+                 (unsigned long long)s->limits.max_bytes);
+        return ESP_ERR_INVALID_SIZE;
+    }
+    return ESP_OK;
+}
+
+static bool is_too_slow(struct ota_source *s)
+{
+    uint32_t elapsed = ms_since(s->window_began);
+    if (s->limits.min_rate == 0 || elapsed < s->limits.min_rate_window_ms) {
+        return false;
+    }
+    bool is_slow = s->window_bytes * 1000 < (int64_t)s->limits.min_rate * elapsed;
+    s->window_began = xTaskGetTickCount();
+    s->window_bytes = 0;
+    return is_slow;
+}
+
+// ----------------------------------------------------------------------- retries
+
+static bool is_worth_retrying(struct ota_source *s, esp_err_t err)
+{
+    int tls_code = 0;
+    int tls_flags = 0;
+    switch (err) {
+    case ESP_ERR_HTTP_CONNECT:
+        ESP_IGNORE_ERROR(
+            esp_http_client_get_and_clear_last_tls_error(s->client, &tls_code, &tls_flags));
+        return tls_flags == 0; // a certificate does not get better
+    case ESP_FAIL:
+        return ota_download_can_heal(s->client);
+    case ESP_ERR_HTTP_WRITE_DATA:
+    case ESP_ERR_HTTP_EAGAIN:
+    case ESP_ERR_HTTP_READ_TIMEOUT:
+    case ESP_ERR_HTTP_FETCH_HEADER:
+    case ESP_ERR_HTTP_CONNECTION_CLOSED:
+    case ESP_ERR_HTTP_INCOMPLETE_DATA:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Seconds that the server asks to wait; 0: it does not.
+static uint32_t retry_after_ms(struct ota_source *s)
+{
+    char text[32];
+    copy_header(s->client, "Retry-After", text, sizeof(text));
+    unsigned long seconds = strtoul(text, NULL, 10);
+    return seconds < 86400 ? (uint32_t)seconds * 1000 : 86400u * 1000;
+}
+
+static uint32_t back_off_ms(struct ota_source *s)
+{
+    uint32_t delay = s->limits.retry_delay_ms;
+    for (int i = 1; i < s->failures && delay < s->limits.retry_delay_max_ms; i++) {
+        delay *= 2;
+    }
+    delay = delay / 2 +
+            esp_random() % (delay / 2 + 1); // jitter, so that a fleet does not return all at once
+    uint32_t wanted = retry_after_ms(s);
+    delay = wanted > delay ? wanted : delay;
+    return delay < s->limits.retry_delay_max_ms ? delay : s->limits.retry_delay_max_ms;
+}
+
+// Decides what a failed attempt means: IN_PROGRESS, try again later; else the error itself.
+static esp_err_t note_failure(struct ota_source *s, esp_err_t err, bool can_retry)
+{
+    bool is_hopeless = !can_retry || !is_worth_retrying(s, err);
+    s->failures++;
+    if (is_hopeless || s->failures > s->limits.max_retries) {
+        close_response(s);
+        return err == ESP_ERR_NOT_ALLOWED || err == ESP_ERR_HTTP_INCOMPLETE_DATA ? ESP_FAIL : err;
+    }
+    s->wait_ms = back_off_ms(s);
+    s->wait_began = xTaskGetTickCount();
+    s->is_waiting = true;
+    s->retries++;
+    ESP_LOGW(TAG, "%s at byte %lld of %lld; trying again in %" PRIu32 " ms (%d of %d)",
+             esp_err_to_text(err), (long long)s->position, (long long)s->entity.total, s->wait_ms,
+             s->failures, s->limits.max_retries);
+    close_response(s);
+    go_to_next_mirror(s);
+    return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
+}
+
+// IN_PROGRESS until the pause is over.
+static esp_err_t wait_for_retry(struct ota_source *s)
+{
+    uint32_t waited = ms_since(s->wait_began);
+    if (!s->is_waiting || waited >= s->wait_ms) {
+        s->is_waiting = false;
+        return ESP_OK;
+    }
+    uint32_t left = s->wait_ms - waited;
+    vTaskDelay(pdMS_TO_TICKS(left < SLICE_MS ? left : SLICE_MS) + 1);
+    return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
+}
+
+// ----------------------------------------------------------------------- opening
+
+static esp_err_t request_response(struct ota_source *s)
+{
+    ESP_IGNORE_ERROR(
+        esp_http_client_set_timeout_ms(s->client, s->timeout_ms)); // s->client is there
+    esp_err_t err = s->is_verified_here ? ESP_OK : verify_mirror(s);
+    if (err == ESP_OK) {
+        err = prepare_request(s);
+    }
+    if (err == ESP_OK) {
+        err = ota_download_connect(s->client, &s->budget);
+    }
+    if (err != ESP_OK) {
+        return err;
+    }
+    s->last_byte = xTaskGetTickCount();
+    s->window_began = s->last_byte;
+    s->window_bytes = 0;
+    return accept_response(s);
+}
+
+static esp_err_t open_response(struct ota_source *s, bool can_retry)
+{
+    esp_err_t err = check_limits(s);
+    if (err == ESP_OK) {
+        err = wait_for_retry(s);
+    }
+    if (err != ESP_OK) {
+        return err;
+    }
+    err = request_response(s);
+    if (err == ESP_OK || err == ESP_ERR_INVALID_RESPONSE) {
+        return err;
+    }
+    return note_failure(s, err, can_retry);
+}
+
+esp_err_t ota_source_open(struct ota_source *s)
+{
+    esp_err_t err;
+    do {
+        err = open_response(s, s->retries_opening);
+    } while (err == ESP_ERR_HTTPS_OTA_IN_PROGRESS);
+    return err;
+}
+
+void ota_source_restart(struct ota_source *s)
+{
+    s->position = 0;
+    s->is_waiting = false;
+    s->is_verified_here = true;
+    if (s->is_open && s->is_at_start) { // the very response that showed the change can be read
+        struct ota_entity seen = entity_of_response(s, s->response_end);
+        forget_entity(s);
+        adopt(s, &seen);
+        return;
+    }
+    forget_entity(s);
+    close_response(s);
+}
+
+// ----------------------------------------------------------------------- reading
+
+bool ota_source_is_complete(const struct ota_source *s)
+{
+    return s->entity.total >= 0 && s->position >= s->entity.total;
+}
+
+static void note_first_block(struct ota_source *s, const void *data, size_t len)
+{
+    if (s->entity.has_first_block || s->position >= SOURCE_FIRST_BLOCK_LEN) {
+        return;
+    }
+    size_t room = (size_t)(SOURCE_FIRST_BLOCK_LEN - s->position);
+    esp_crypto.sha256_write(&s->first_block_hash, data, len < room ? len : room);
+    int64_t end = s->position + (int64_t)len;
+    if (end >= SOURCE_FIRST_BLOCK_LEN || end == s->entity.total) {
+        struct crypto_hash copy = s->first_block_hash;
+        esp_crypto.sha256_end(&copy, s->entity.first_block);
+        s->entity.has_first_block = true;
+    }
+}
+
+static void note_bytes(struct ota_source *s, const void *data, size_t len)
+{
+    note_first_block(s, data, len);
+    s->position += (int64_t)len;
+    s->received += len;
+    s->window_bytes += (int64_t)len;
+    s->last_byte = xTaskGetTickCount();
+    s->failures = 0;
+    s->is_at_start = false;
+}
+
+// The response has ended in order. Is it the end of the file, of a range, or too early?
+static esp_err_t end_response(struct ota_source *s, bool *is_end)
+{
+    *is_end = s->entity.total < 0 || s->position >= s->entity.total;
+    if (*is_end) {
+        s->entity.total = s->position;
+        return ESP_OK;
+    }
+    s->is_open = false; // the connection stays, for the next range
+    bool is_range_done = s->response_end >= 0 && s->position >= s->response_end;
+    return is_range_done ? ESP_OK : note_failure(s, ESP_ERR_HTTP_INCOMPLETE_DATA, true);
+}
+
+static esp_err_t note_silence(struct ota_source *s)
+{
+    bool is_dead = ms_since(s->last_byte) >= (uint32_t)s->timeout_ms;
+    if (is_dead || is_too_slow(s)) {
+        return note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true);
+    }
+    return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
+}
+
+static esp_err_t read_response(struct ota_source *s, void *buf, size_t len, size_t *got,
+                               bool *is_end)
+{
+    if (s->response_end >= 0 && (int64_t)len > s->response_end - s->position) {
+        len = (size_t)(s->response_end - s->position);
+    }
+    int count = len > 0 ? esp_http_client_read(s->client, buf, (int)len) : 0;
+    if (count == -ESP_ERR_HTTP_EAGAIN) {
+        return note_silence(s);
+    }
+    if (count < 0) {
+        return note_failure(s, ESP_FAIL, true);
+    }
+    if (count == 0) {
+        bool is_whole = len == 0 || esp_http_client_is_complete_data_received(s->client);
+        return is_whole ? end_response(s, is_end) : note_failure(s, ESP_FAIL, true);
+    }
+    note_bytes(s, buf, (size_t)count);
+    *got = (size_t)count;
+    return is_too_slow(s) ? note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true) : ESP_OK;
+}
+
+esp_err_t ota_source_read(struct ota_source *s, void *buf, size_t len, size_t *got)
+{
+    bool is_end = ota_source_is_complete(s);
+    *got = 0;
+    while (!is_end && *got == 0) {
+        esp_err_t err = check_limits(s);
+        if (err == ESP_OK && !s->is_open) {
+            err = open_response(s, true);
+        }
+        if (err == ESP_OK) {
+            int slice = s->timeout_ms < SLICE_MS ? s->timeout_ms : SLICE_MS;
+            ESP_IGNORE_ERROR(
+                esp_http_client_set_timeout_ms(s->client, slice)); // s->client is there
+            err = read_response(s, buf, len, got, &is_end);
+        }
+        if (err != ESP_OK && !(err == ESP_ERR_HTTPS_OTA_IN_PROGRESS && *got > 0)) {
+            return err;
+        }
+    }
+    return ESP_OK;
+}
