@@ -66,7 +66,8 @@ static esp_flash_t s_chip = {
 // ----------------------------------------------------------------------- a device from the input
 
 struct head {
-    uint8_t flags; // 1 rollback, 2 anti-rollback, 4 and 8: right CRC of record 0 and 1, 16: without burning
+    uint8_t
+        flags; // 1 rollback, 2 anti-rollback, 4 and 8: right CRC of record 0 and 1, 16: without burning
     uint8_t otadata_sectors;
     uint8_t secure_version;
     uint8_t entry_count;
@@ -193,7 +194,8 @@ static void decide_twice(struct boot_request *request)
     request->dry_run = false;
     esp_err_t err = boot_select(request, &real);
     FUZZ_CHECK(err == dry_err && (err == ESP_OK || err == ESP_ERR_INVALID_SIZE));
-    FUZZ_CHECK(s_changes <= 3 * 2); // two records given up, one put on trial; each an erase and a program
+    FUZZ_CHECK(s_changes <=
+               3 * 2); // two records given up, one put on trial; each an erase and a program
     check_decision(request, &real);
     check_same(&dry, &real);
     if (err == ESP_OK && real.has_otadata) {

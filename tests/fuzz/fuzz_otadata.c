@@ -54,8 +54,8 @@ static void check_plan(const struct input *in, uint32_t slot_count, uint32_t slo
     FUZZ_CHECK(otadata_active(after) == change.index);
     FUZZ_CHECK(otadata_slot(change.record.ota_seq, slot_count) == slot);
     FUZZ_CHECK(change.record.ota_state == state);
-    bool is_same = before != OTADATA_NONE &&
-                   otadata_slot(in->records[before].ota_seq, slot_count) == slot;
+    bool is_same =
+        before != OTADATA_NONE && otadata_slot(in->records[before].ota_seq, slot_count) == slot;
     FUZZ_CHECK(is_same || change.index != before);
     memset(&after[change.index], 0xFF, sizeof(after[0]));
     FUZZ_CHECK(is_same || otadata_active(after) == before);
