@@ -27,7 +27,7 @@ struct nor_flash {
     uint8_t *bytes;
     int fd; // -1: memory only
     bool read_only;
-    atomic_bool is_dirty; // operations on different places may run in different threads
+    atomic_bool is_dirty;          // operations on different places may run in different threads
     atomic_uint_fast32_t resident; // bytes used since mapped pages were last given back
     nor_flash_observer observer;
     void *observer_context;
