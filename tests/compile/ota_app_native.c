@@ -47,27 +47,26 @@ static esp_err_t move_bytes(esp_http_client_handle_t client,
     bool image_header_was_checked = false;
     while (1) {
         int data_read = esp_http_client_read(client, s_piece, PIECE);
-        if (data_read < 0) {
-            break;
-        } else if (data_read > 0) {
-            if (image_header_was_checked == false) {
-                image_header_was_checked = true;
-                if (look_at_header(data_read) != ESP_OK ||
-                    esp_ota_begin(update_partition, OTA_WITH_SEQUENTIAL_WRITES, &update_handle) !=
-                        ESP_OK) {
-                    return ESP_FAIL;
-                }
-            }
-            if (esp_ota_write(update_handle, (const void *)s_piece, data_read) != ESP_OK) {
-                break;
-            }
-            binary_file_length += data_read;
-        } else if (esp_http_client_is_complete_data_received(client) == true) {
+        if (data_read == 0 && esp_http_client_is_complete_data_received(client) == true) {
             ESP_LOGI(TAG, "%d bytes", binary_file_length);
             return esp_ota_end(update_handle);
-        } else {
+        }
+        if (data_read <= 0) {
+            ESP_LOGE(TAG, "the body ends early");
             break;
         }
+        if (image_header_was_checked == false) {
+            image_header_was_checked = true;
+            if (look_at_header(data_read) != ESP_OK ||
+                esp_ota_begin(update_partition, OTA_WITH_SEQUENTIAL_WRITES, &update_handle) !=
+                    ESP_OK) {
+                return ESP_FAIL;
+            }
+        }
+        if (esp_ota_write(update_handle, (const void *)s_piece, data_read) != ESP_OK) {
+            break;
+        }
+        binary_file_length += data_read;
     }
     if (update_handle) {
         esp_ota_abort(update_handle);
