@@ -11,9 +11,10 @@
 
 // ----------------------------------------------------------------------- allocations
 
-static bool s_is_counting;
-static unsigned s_allocations;
-static unsigned s_fail_allocation; // this one fails; 0: none
+// volatile: the compiler believes that malloc() looks at none of these
+static volatile bool s_is_counting;
+static volatile unsigned s_allocations;
+static volatile unsigned s_fail_allocation; // this one fails; 0: none
 
 // NOLINTBEGIN(readability-identifier-naming): the linker gives these names (--wrap)
 void *__real_malloc(size_t size);
