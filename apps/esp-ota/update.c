@@ -332,7 +332,7 @@ static int report_success(const struct update *u)
     }
     name_slot(u->target, slot);
     name_image(u, name);
-    printf("%s holds %s, verified: %lld bytes in %.1f s; it boots next\n", slot, name,
+    printf("%s holds %s, verified: %lld bytes in %.2f s; it boots next\n", slot, name,
            (long long)u->bytes, u->seconds);
     printf("next: esp-ota boot --flash %s\n", u->flash);
     return CLI_DONE;
