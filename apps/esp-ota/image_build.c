@@ -97,8 +97,8 @@ static bool choose_payload(struct build *build)
         return true;
     }
     if (wanted < smallest) {
-        (void)cli_usage("--size %llu: the smallest image has %u bytes",
-                        (unsigned long long)build->size, (unsigned)smallest);
+        cli_report_usage("--size %llu: the smallest image has %u bytes",
+                         (unsigned long long)build->size, (unsigned)smallest);
         return false;
     }
     if (wanted != build->size) {

@@ -63,7 +63,7 @@ static struct device *open_running(const struct request *request)
     }
     esp_err_t err = device_start_application(device, NULL);
     if (err != ESP_OK) {
-        (void)cli_fail_with(err, "%s: what runs cannot be told", request->flash);
+        cli_report_error(err, "%s: what runs cannot be told", request->flash);
         device_close(device);
         return NULL;
     }
