@@ -5,10 +5,12 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "chip_traits.h"
@@ -310,8 +312,27 @@ static void report(const struct creation *c)
         (json_int_t)c->size, "partitions", (json_int_t)c->check.count));
 }
 
+// Said now, with the name that was asked for; later it would be the name under which the file is written first.
+static bool can_create_in_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    (void)snprintf(folder, sizeof(folder), "%s", path); // a name that is cut is refused later
+    if (access(dirname(folder), W_OK | X_OK) == 0) {
+        return true;
+    }
+    cli_report_failure("%s cannot be created: %s", path, strerror(errno));
+    return false;
+}
+
 static int check_out(const struct creation *c)
 {
+    struct stat info;
+    if (!can_create_in_folder(c->out)) {
+        return CLI_FAILED;
+    }
+    if (stat(c->out, &info) == 0 && !S_ISREG(info.st_mode)) {
+        return cli_fail("%s is not a plain file; give another name", c->out);
+    }
     if (!c->is_forced && access(c->out, F_OK) == 0) {
         return cli_fail("%s exists; --force replaces it", c->out);
     }

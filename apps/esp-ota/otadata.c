@@ -83,22 +83,24 @@ static int report(struct device *device, const char *path)
         return cli_fail_with(err, "%s: otadata cannot be read", path);
     }
     int active = otadata_active(records);
-    const char *slot = "none";
+    const char *slot = NULL;
     if (active != OTADATA_NONE && device->slots.ota_count > 0) {
         slot = boot_index_name((int)otadata_slot(records[active].ota_seq, device->slots.ota_count),
                                name);
     }
     if (cli_is_json()) {
-        cli_print_json(json_pack("{s:s, s:I, s:o}", "slot", slot, "offset",
+        cli_print_json(json_pack("{s:s?, s:I, s:o}", "slot", slot, "offset",
                                  (json_int_t)device->slots.otadata.offset, "records",
                                  records_to_json(device, records)));
         return CLI_DONE;
     }
     printf("otadata at 0x%x\n", (unsigned)device->slots.otadata.offset);
     records_print(device, records);
-    printf(active == OTADATA_NONE ? "no slot is selected: the bootloader takes its default\n"
-                                  : "selected: %s\n",
-           slot);
+    if (slot) {
+        printf("selected: %s\n", slot);
+    } else {
+        printf("no slot is selected: the bootloader takes its default\n");
+    }
     return CLI_DONE;
 }
 

@@ -48,6 +48,8 @@ struct update {
     int64_t bytes;
     int status;
     double seconds;
+    uint32_t
+        chosen; // sequence number that selects what boots; OTADATA_SEQ_EMPTY: the default boots
     struct progress progress;
 };
 
@@ -314,7 +316,19 @@ static void print_json(const struct update *u, esp_err_t err)
     cli_print_json(root);
 }
 
-static int report_failure(const struct update *u, esp_err_t err)
+// Sequence number of the record that decides what boots.
+static uint32_t read_choice(const struct device *device)
+{
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    esp_partition_pos_t pos = device->slots.otadata;
+    if (pos.size < OTADATA_MIN_SIZE || otadata_read(device->flash, pos.offset, records) != ESP_OK ||
+        otadata_active(records) == OTADATA_NONE) {
+        return OTADATA_SEQ_EMPTY;
+    }
+    return records[otadata_active(records)].ota_seq;
+}
+
+static int report_failure(const struct update *u, const struct device *device, esp_err_t err)
 {
     int code = err == ESP_ERR_HTTP_NOT_MODIFIED
                    ? cli_fail_with(err, "the server's image has not changed (304)")
@@ -326,7 +340,8 @@ static int report_failure(const struct update *u, esp_err_t err)
     if (err == ESP_ERR_OTA_ROLLBACK_INVALID_STATE) {
         cli_say("first keep what runs: esp-ota otadata confirm %s", u->flash);
     }
-    cli_say("the boot choice is as before");
+    cli_say(read_choice(device) == u->chosen ? "the boot choice is as before"
+                                             : "the boot choice changed: see esp-ota flash info");
     return code;
 }
 
@@ -356,8 +371,9 @@ static int update_device(struct update *u, struct device *device)
         return cli_fail_with(err, "%s: what runs cannot be told", u->flash);
     }
     u->target = esp_ota_get_next_update_partition(NULL);
+    u->chosen = read_choice(device);
     err = transfer(u);
-    return err == ESP_OK ? report_success(u) : report_failure(u, err);
+    return err == ESP_OK ? report_success(u) : report_failure(u, device, err);
 }
 
 static int run_update(struct update *u)
