@@ -268,6 +268,18 @@ const struct cli_command otadata_erase_command = {
 
 // ----------------------------------------------------------------------- confirm and reject
 
+// A NEW record was never seen by a bootloader with rollback: the image may not have run at all.
+static bool is_new(const struct device *device)
+{
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    esp_partition_pos_t pos = device->slots.otadata;
+    if (pos.size < OTADATA_MIN_SIZE || otadata_read(device->flash, pos.offset, records) != ESP_OK) {
+        return false;
+    }
+    int active = otadata_active(records);
+    return active != OTADATA_NONE && records[active].ota_state == ESP_OTA_IMG_NEW;
+}
+
 static int mark_running(int argc, char **argv, esp_err_t (*mark)(void), const char *what)
 {
     struct request request = {0};
@@ -280,6 +292,7 @@ static int mark_running(int argc, char **argv, esp_err_t (*mark)(void), const ch
         return CLI_FAILED;
     }
     const esp_partition_t *running = esp_ota_get_running_partition();
+    bool was_new = is_new(device);
     esp_err_t err = mark();
     if (!running) {
         code = cli_fail("%s: nothing runs: no partition holds a valid image", request.flash);
@@ -295,6 +308,9 @@ static int mark_running(int argc, char **argv, esp_err_t (*mark)(void), const ch
         code = cli_fail_with(err, "%s: %s cannot be %s", request.flash, running->label, what);
     } else {
         cli_say("%s is %s", running->label, what);
+        if (was_new) {
+            cli_say("note: no bootloader with rollback had started it before");
+        }
         code = report(device, request.flash);
     }
     device_close(device);
