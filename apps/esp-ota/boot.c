@@ -1,0 +1,105 @@
+// esp-ota boot: one power-on of a device.
+
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "open_device.h"
+
+enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK };
+
+static const struct option OPTIONS[] = {
+    {"flash", required_argument, NULL, OPT_FLASH},
+    {"chip", required_argument, NULL, OPT_CHIP},
+    {"rollback", required_argument, NULL, OPT_ROLLBACK},
+    {"json", no_argument, NULL, CLI_OPTION_JSON},
+    {0},
+};
+
+static bool is_unconfirmed(const struct boot_decision *decision)
+{
+    int active = decision->has_otadata ? otadata_active(decision->after) : OTADATA_NONE;
+    return active != OTADATA_NONE &&
+           decision->after[active].ota_state == ESP_OTA_IMG_PENDING_VERIFY;
+}
+
+static int report(const struct device *device, const char *path, bool rollback,
+                  const struct boot_decision *decision)
+{
+    if (cli_is_json()) {
+        json_t *root = json_object();
+        decision_to_json(root, device, decision);
+        json_object_set_new(root, "rollback", json_boolean(rollback));
+        cli_print_json(root);
+    } else {
+        decision_print(device, decision);
+    }
+    if (decision->booted == BOOT_INDEX_NONE) {
+        return cli_fail("%s: nothing to boot: no partition holds a valid image", path);
+    }
+    if (rollback && is_unconfirmed(decision) && !cli_is_json()) {
+        cli_say("not confirmed: the next boot with rollback gives this image up, unless it is kept "
+                "with\n"
+                "  esp-ota otadata confirm %s",
+                path);
+    }
+    return CLI_DONE;
+}
+
+static int power_on(const char *path, const char *chip, bool rollback)
+{
+    struct device_options options = {.chip = chip, .rollback = rollback};
+    struct boot_decision decision;
+    struct device *device = open_device(path, &options);
+    if (!device) {
+        return CLI_FAILED;
+    }
+    esp_err_t err = device_boot(device, rollback, false, &decision);
+    int code = err == ESP_OK ? report(device, path, rollback, &decision)
+                             : cli_fail_with(err, "%s: the boot ended early", path);
+    device_close(device);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    const char *flash = NULL;
+    const char *chip = NULL;
+    bool rollback = false;
+    int option;
+    while ((option = cli_next_option(argc, argv, OPTIONS)) != CLI_END) {
+        if (option == CLI_WRONG) {
+            return CLI_USAGE;
+        }
+        if (option == OPT_FLASH) {
+            flash = optarg;
+        } else if (option == OPT_CHIP) {
+            chip = optarg;
+        } else if (!cli_parse_switch(optarg, &rollback)) {
+            return cli_usage("--rollback is on or off, not \"%s\"", optarg);
+        }
+    }
+    if (!cli_check_arguments(argc, 0, 0)) {
+        return CLI_USAGE;
+    }
+    return flash ? power_on(flash, chip, rollback) : cli_usage("--flash FLASH is needed");
+}
+
+const struct cli_command boot_command = {
+    .name = "boot",
+    .summary = "power a device on once: what boots, why, and what the bootloader writes",
+    .usage = "boot --flash FLASH [--rollback on|off] [--chip C] [--json]",
+    .help =
+        "Decides as ESP-IDF's bootloader does, verifies the image and writes to otadata what it "
+        "writes.\n"
+        "Each call is one power-on: with rollback, the second one gives up an image that was not "
+        "confirmed.\n"
+        "Exit code 1: nothing boots.\n\n"
+        "  --flash FLASH      the device's flash file\n"
+        "  --rollback on|off  whether the bootloader was built with rollback; off if not given\n"
+        "  --chip C           its chip, if neither FLASH.efuse nor an image tells\n"
+        "  --json             slot, reason, project, version, tries, otadata before and after\n\n"
+        "example:  esp-ota boot --flash dev.bin --rollback on\n",
+    .run = run,
+};

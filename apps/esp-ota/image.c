@@ -1,0 +1,277 @@
+// esp-ota image info, image verify: what a file is and whether a device would take it.
+
+#include "commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chip_traits.h"
+#include "image_file.h"
+
+#define FILE_MAX 0xFFFFFFFFu // what 32-bit offsets reach
+
+// ----------------------------------------------------------------------- info
+
+// fact: a bootloader image has no application descriptor; since v5.2 its first data byte is 80
+static bool looks_like_bootloader(const struct image_info *info)
+{
+    return info->desc_len >= sizeof(esp_bootloader_desc_t) &&
+           info->desc.bootloader.magic_byte == ESP_BOOTLOADER_DESC_MAGIC_BYTE &&
+           info->desc.bootloader.reserved[0] == 0 && info->desc.bootloader.reserved[1] == 0;
+}
+
+static void print_limits(const esp_image_header_t *header)
+{
+    char min[16];
+    char max[16];
+    printf("  revisions   from %s", cli_revision_text(header->min_chip_rev_full, min));
+    if (header->max_chip_rev_full != 0 && header->max_chip_rev_full != UINT16_MAX) {
+        printf(" to %s", cli_revision_text(header->max_chip_rev_full, max));
+    }
+    putchar('\n');
+}
+
+static void print_field(const char *name, const char *field, size_t size)
+{
+    char text[64];
+    cli_clean_text(field, size, text);
+    if (text[0]) {
+        printf("  %-11s %s\n", name, text);
+    }
+}
+
+static void print_descriptor(const esp_app_desc_t *app)
+{
+    char built[40] = "";
+    print_field("project", app->project_name, sizeof(app->project_name));
+    print_field("version", app->version, sizeof(app->version));
+    (void)snprintf(built, sizeof(built), "%.16s %.16s", app->date, app->time);
+    if (app->date[0]) {
+        print_field("built", built, sizeof(built) - 1);
+    }
+    print_field("ESP-IDF", app->idf_ver, sizeof(app->idf_ver));
+    if (app->secure_version) {
+        printf("  secure version %u\n", (unsigned)app->secure_version);
+    }
+}
+
+static void print_segments(const struct image_info *info)
+{
+    for (uint32_t i = 0; i < info->segment_count && i < ESP_IMAGE_MAX_SEGMENTS; i++) {
+        printf("  segment %-3u %u bytes for 0x%08x, at 0x%x of the image\n", (unsigned)i,
+               (unsigned)info->segments[i].data_len, (unsigned)info->segments[i].load_addr,
+               (unsigned)info->segments[i].data_offset);
+    }
+}
+
+static void print_digest(const struct image_info *info)
+{
+    if (!info->has_digest) {
+        printf("  SHA-256     none appended\n");
+        return;
+    }
+    printf("  SHA-256     ");
+    for (size_t i = 0; i < sizeof(info->digest); i++) {
+        printf("%02x", info->digest[i]);
+    }
+    putchar('\n');
+}
+
+static void print_info(const char *path, const struct image_info *info, enum image_fault fault,
+                       const char *sentence)
+{
+    if (fault == IMAGE_OK) {
+        printf("%s: a valid image of %u bytes\n", path, (unsigned)info->image_len);
+    } else {
+        printf("%s: not valid: %s (%s)\n", path, sentence, image_fault_name(fault));
+    }
+    if (info->header.magic != ESP_IMAGE_HEADER_MAGIC) {
+        return;
+    }
+    printf("  chip        %s\n", chip_name(info->header.chip_id));
+    print_limits(&info->header);
+    if (image_app_desc(info)) {
+        print_descriptor(image_app_desc(info));
+    }
+    print_segments(info);
+    if (fault == IMAGE_OK) {
+        print_digest(info);
+    }
+}
+
+static int show_info(const char *path, const struct cli_bytes *file)
+{
+    struct image_wish wish = {.flash_offset = IMAGE_FILE_OFFSET_DEFAULT};
+    struct image_info info;
+    char sentence[160];
+    struct image_rules rules = image_file_rules(&wish, file);
+    enum image_fault fault = image_file_verify(file, &rules, &info);
+    bool is_bootloader = fault == IMAGE_BAD_APP_DESC_MAGIC && looks_like_bootloader(&info);
+    if (is_bootloader) {
+        rules.is_bootloader = true;
+        fault = image_file_verify(file, &rules, &info);
+    }
+    image_fault_sentence(fault, &info, &rules, sentence, sizeof(sentence));
+    if (!cli_is_json()) {
+        print_info(path, &info, fault, sentence);
+        return CLI_DONE;
+    }
+    json_t *root = json_pack("{s:o, s:I}", "file", cli_json_text(path, strlen(path)), "file_length",
+                             (json_int_t)file->len);
+    json_object_set_new(root, "kind", json_string(is_bootloader ? "bootloader" : "app"));
+    json_object_set_new(root, "text", json_string(sentence));
+    image_report_json(root, &info, fault);
+    cli_print_json(root);
+    return CLI_DONE;
+}
+
+static int run_info(int argc, char **argv)
+{
+    static const struct option OPTIONS[] = {{"json", no_argument, NULL, CLI_OPTION_JSON}, {0}};
+    if (cli_next_option(argc, argv, OPTIONS) != CLI_END || !cli_check_arguments(argc, 1, 1)) {
+        return CLI_USAGE;
+    }
+    struct cli_bytes file;
+    if (!cli_read_file(argv[optind], FILE_MAX, &file)) {
+        return CLI_FAILED;
+    }
+    int code = show_info(argv[optind], &file);
+    free(file.bytes);
+    return code;
+}
+
+const struct cli_command image_info_command = {
+    .name = "image info",
+    .summary = "what an image is: chip, project, version, segments, verdict",
+    .usage = "image info FILE [--json]",
+    .help = "Tells what the image in FILE (\"-\": standard input) is and whether it is whole. What "
+            "follows the\n"
+            "image, such as the erased rest of a slot, does not matter. Done (exit code 0) also "
+            "when the\n"
+            "image is not valid: image verify is the command that refuses.\n\n"
+            "example:  esp-ota image info firmware.bin\n",
+    .run = run_info,
+};
+
+// ----------------------------------------------------------------------- verify
+
+enum {
+    OPT_CHIP = 256,
+    OPT_CHIP_REV,
+    OPT_BLOCK_REV,
+    OPT_PART_SIZE,
+    OPT_FLASH_OFFSET,
+    OPT_BOOTLOADER
+};
+
+static const struct option VERIFY_OPTIONS[] = {
+    {"chip", required_argument, NULL, OPT_CHIP},
+    {"chip-rev", required_argument, NULL, OPT_CHIP_REV},
+    {"block-rev", required_argument, NULL, OPT_BLOCK_REV},
+    {"blk-rev", required_argument, NULL, OPT_BLOCK_REV},
+    {"part-size", required_argument, NULL, OPT_PART_SIZE},
+    {"flash-offset", required_argument, NULL, OPT_FLASH_OFFSET},
+    {"bootloader", no_argument, NULL, OPT_BOOTLOADER},
+    {"json", no_argument, NULL, CLI_OPTION_JSON},
+    {0},
+};
+
+static bool take_verify_option(int option, struct image_wish *wish)
+{
+    uint64_t number = 0;
+    bool is_good = true;
+    switch (option) {
+    case OPT_CHIP:
+        wish->chip = chip_traits_by_name(optarg);
+        is_good = wish->chip != NULL;
+        break;
+    case OPT_CHIP_REV:
+        wish->has_chip_rev = is_good = cli_parse_revision(optarg, &wish->chip_rev);
+        break;
+    case OPT_BLOCK_REV:
+        wish->has_block_rev = is_good = cli_parse_revision(optarg, &wish->block_rev);
+        break;
+    case OPT_PART_SIZE:
+        is_good = cli_parse_size(optarg, UINT32_MAX, &number) && number > 0;
+        wish->part_size = (uint32_t)number;
+        break;
+    case OPT_FLASH_OFFSET:
+        is_good = cli_parse_size(optarg, UINT32_MAX, &number);
+        wish->flash_offset = (uint32_t)number;
+        break;
+    default:
+        wish->is_bootloader = true;
+        break;
+    }
+    return is_good;
+}
+
+static int report_verdict(const char *path, const struct cli_bytes *file,
+                          const struct image_wish *wish)
+{
+    struct image_info info;
+    char sentence[160];
+    char name[80];
+    struct image_rules rules = image_file_rules(wish, file);
+    enum image_fault fault = image_file_verify(file, &rules, &info);
+    image_fault_sentence(fault, &info, &rules, sentence, sizeof(sentence));
+    if (cli_is_json()) {
+        json_t *root =
+            json_pack("{s:o, s:s}", "file", cli_json_text(path, strlen(path)), "text", sentence);
+        image_report_json(root, &info, fault);
+        cli_print_json(root);
+    } else if (fault == IMAGE_OK) {
+        printf("%s: valid: %s for %s, %u bytes\n", path, image_report_name(&info, name),
+               chip_name(info.header.chip_id), (unsigned)info.image_len);
+    }
+    return fault == IMAGE_OK
+               ? CLI_DONE
+               : cli_fail("%s: refused: %s: %s", path, image_fault_name(fault), sentence);
+}
+
+static int run_verify(int argc, char **argv)
+{
+    struct image_wish wish = {.flash_offset = IMAGE_FILE_OFFSET_DEFAULT};
+    int option;
+    while ((option = cli_next_option(argc, argv, VERIFY_OPTIONS)) != CLI_END) {
+        if (option == CLI_WRONG) {
+            return CLI_USAGE;
+        }
+        if (!take_verify_option(option, &wish)) {
+            return option == OPT_CHIP ? cli_usage("--chip: \"%s\" is no chip known here", optarg)
+                                      : cli_usage("\"%s\" is no number that fits here", optarg);
+        }
+    }
+    if (!cli_check_arguments(argc, 1, 1)) {
+        return CLI_USAGE;
+    }
+    struct cli_bytes file;
+    if (!cli_read_file(argv[optind], FILE_MAX, &file)) {
+        return CLI_FAILED;
+    }
+    int code = report_verdict(argv[optind], &file, &wish);
+    free(file.bytes);
+    return code;
+}
+
+const struct cli_command image_verify_command = {
+    .name = "image verify",
+    .summary = "whether a device's bootloader would take an image, and why not",
+    .usage = "image verify FILE [--chip C] [--chip-rev N] [--block-rev N] [--part-size N] "
+             "[--flash-offset N] [--json]",
+    .help =
+        "Checks the image in FILE (\"-\": standard input) as the bootloader does. Exit code 0: "
+        "valid; 1: refused,\n"
+        "with the reason as a word and a sentence.\n\n"
+        "  --chip C          the device's chip, e.g. esp32c3; without it the one the image is made "
+        "for\n"
+        "  --chip-rev N      its revision, e.g. 301 or v3.1; without it any that the image takes\n"
+        "  --block-rev N     its eFuse block revision; without it any that the image takes\n"
+        "  --part-size N     size of the partition, e.g. 0x100000 or 1M; without it 16 MB\n"
+        "  --flash-offset N  where the partition starts; without it 0x10000\n"
+        "  --bootloader      FILE is a bootloader, not an application\n"
+        "  --json            the verdict as JSON, also when it is a refusal\n\n"
+        "example:  esp-ota image verify firmware.bin --chip esp32 --chip-rev v1.0 --part-size 1M\n",
+    .run = run_verify,
+};

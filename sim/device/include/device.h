@@ -1,0 +1,84 @@
+/**
+ * A virtual device: a flash file, the eFuse file beside it, and one boot.
+ *
+ * One process is one boot of one device: device_open() fills the places that exist once (esp_flash_default_chip,
+ * efuse_default, the boot handover), so open at most one device in a process, before anything else of the stack is
+ * called. All calls block; one thread.
+ */
+#pragma once
+
+#include "boot_select.h"
+#include "efuse_ops.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** How the device is opened; zero is the default of every member. */
+struct device_options {
+    bool read_only;   // the flash file is not changed; several readers may share it
+    const char *chip; // name of the chip; NULL: as the eFuse file says, else as the images show
+    bool is_chip_optional; // an unknown chip is no error: chip.chip_id is ESP_CHIP_ID_INVALID then
+    bool rollback;         // as CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, for the running application
+    uint32_t table_offset; // where the partition table stands; 0: 0x8000
+};
+
+/** Where the chip's identity was found. */
+enum device_chip_source {
+    DEVICE_CHIP_UNKNOWN,
+    DEVICE_CHIP_GIVEN, // by the options; revisions as DEVICE_CHIP_FROM_IMAGES
+    DEVICE_CHIP_FROM_EFUSE,
+    DEVICE_CHIP_FROM_IMAGES, // first known chip id; revisions are the highest minima of the images
+};
+
+/** An open device. The fields are for reading. */
+struct device {
+    esp_flash_t *flash;
+    uint32_t flash_size; // bytes
+    struct efuse *efuse; // NULL: there is no eFuse file
+    struct chip_identity chip;
+    enum device_chip_source chip_source;
+    uint32_t table_offset;
+    uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
+    struct partition_table_check table_check; // its fault is PARTITION_TABLE_OK
+    struct boot_slots slots;
+};
+
+/**
+ * Opens the flash file at path and, if there is one, "<path>.efuse". Says what is wrong in one logged sentence.
+ * @param[out] out  give it to device_close(); NULL on every failure
+ * @return ESP_OK; the errors of nor_flash_open() and sim_efuse_open(); ESP_ERR_INVALID_ARG: options->chip is no chip;
+ *         ESP_ERR_INVALID_STATE, ESP_ERR_INVALID_SIZE: no usable partition table; ESP_ERR_NOT_FOUND: also when the
+ *         chip is not known; ESP_ERR_NO_MEM
+ */
+esp_err_t device_open(const char *path, const struct device_options *options,
+                      struct device **out) ESP_MUST_CHECK;
+
+/** Closes; NULL is harmless. What was written and not synced is made durable by the system in its own time. */
+void device_close(struct device *device);
+
+/**
+ * One power-on: decides what boots and, unless dry_run, writes what the bootloader writes, durably.
+ * @return as boot_select(); ESP_OK also when nothing boots
+ * Cut: as boot_select().
+ */
+esp_err_t device_boot(struct device *device, bool rollback, bool dry_run,
+                      struct boot_decision *out) ESP_MUST_CHECK;
+
+/**
+ * Lets the application run that the device would start now: what otadata selects, counting an unconfirmed image as the
+ * running one. Writes nothing. With nothing bootable no application runs, which is how a first installation starts.
+ * @param[out] out  the decision; may be NULL
+ * @return as boot_select()
+ */
+esp_err_t device_start_application(struct device *device, struct boot_decision *out) ESP_MUST_CHECK;
+
+/** Index of the table entry with a label, or -1. */
+int device_find_label(const struct device *device, const char *label);
+
+/** Entry at index, below table_check.count. */
+esp_partition_info_t device_entry(const struct device *device, int index);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,162 @@
+#include "device_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chip_traits.h"
+#include "esp_app_desc.h"
+#include "esp_efuse.h"
+#include "esp_log.h"
+#include "nor_flash.h"
+#include "sim_efuse.h"
+
+static const char *TAG = "device";
+
+#define TABLE_OFFSET_DEFAULT 0x8000u
+
+// ----------------------------------------------------------------------- opening
+
+static esp_err_t load_table(struct device *device)
+{
+    esp_err_t err = boot_slots_load(device->flash, device->table_offset, &device->slots);
+    if (err == ESP_OK) {
+        err = esp_flash_read(device->flash, device->table, device->table_offset,
+                             sizeof(device->table));
+    }
+    if (err == ESP_OK) {
+        err = esp_flash_get_size(device->flash, &device->flash_size);
+    }
+    if (err == ESP_OK) {
+        device->table_check = partition_table_verify(device->table, device->flash_size);
+    }
+    return err;
+}
+
+static void hand_over(const struct device *device, uint32_t app_address, bool rollback)
+{
+    struct boot_handover handover = BOOT_HANDOVER_DEFAULT();
+    handover.chip = device->chip;
+    handover.table_offset = device->table_offset;
+    handover.app_address = app_address;
+    handover.rollback = rollback;
+    boot_handover_set(&handover);
+}
+
+static esp_err_t open_parts(struct device *device, const char *path,
+                            const struct device_options *options)
+{
+    esp_err_t err = nor_flash_open(path, options->read_only, &device->flash);
+    if (err != ESP_OK) {
+        return err;
+    }
+    esp_flash_default_chip = device->flash;
+    err = load_table(device);
+    if (err != ESP_OK) {
+        return err;
+    }
+    size_t size = strlen(path) + sizeof(".efuse");
+    char *efuse_path = malloc(size);
+    if (!efuse_path) {
+        return ESP_ERR_NO_MEM;
+    }
+    (void)snprintf(efuse_path, size, "%s.efuse", path); // it fits
+    err = device_identity_find(device, efuse_path, options);
+    free(efuse_path);
+    return err;
+}
+
+esp_err_t device_open(const char *path, const struct device_options *options, struct device **out)
+{
+    *out = NULL;
+    struct device *device = calloc(1, sizeof(*device));
+    if (!device) {
+        return ESP_ERR_NO_MEM;
+    }
+    device->table_offset = options->table_offset ? options->table_offset : TABLE_OFFSET_DEFAULT;
+    esp_err_t err = open_parts(device, path, options);
+    if (err != ESP_OK) {
+        device_close(device);
+        return err;
+    }
+    efuse_default = device->efuse;
+    hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
+    *out = device;
+    return ESP_OK;
+}
+
+void device_close(struct device *device)
+{
+    if (!device) {
+        return;
+    }
+    efuse_default = NULL;
+    sim_efuse_close(device->efuse);
+    nor_flash_close(device->flash);
+    free(device);
+}
+
+// ----------------------------------------------------------------------- booting
+
+static esp_err_t burn_secure_version(void *context, uint32_t version)
+{
+    (void)context; // the eFuses of this process are the device's
+    return esp_efuse_update_secure_version(version);
+}
+
+esp_err_t device_boot(struct device *device, bool rollback, bool dry_run, struct boot_decision *out)
+{
+    struct boot_request request = {
+        .chip = device->flash,
+        .identity = device->chip,
+        .slots = &device->slots,
+        .rollback = rollback,
+        .dry_run = dry_run,
+        .secure_version = esp_efuse_read_secure_version(),
+        .burn_secure_version = burn_secure_version,
+    };
+    return boot_select(&request, out);
+}
+
+esp_err_t device_start_application(struct device *device, struct boot_decision *out)
+{
+    struct boot_decision decision;
+    esp_err_t err = device_boot(device, false, true, &decision);
+    if (err != ESP_OK) {
+        return err;
+    }
+    bool runs = decision.booted != BOOT_INDEX_NONE;
+    hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE,
+              boot_handover_get()->rollback);
+    const esp_app_desc_t *desc = runs ? image_app_desc(&decision.image) : NULL;
+    if (desc) {
+        esp_app_set_description(desc);
+    }
+    if (!runs) {
+        ESP_LOGI(TAG, "no partition holds a valid image; no application runs");
+    }
+    if (out) {
+        *out = decision;
+    }
+    return ESP_OK;
+}
+
+// ----------------------------------------------------------------------- the table
+
+esp_partition_info_t device_entry(const struct device *device, int index)
+{
+    return partition_table_entry(device->table, (uint32_t)index);
+}
+
+int device_find_label(const struct device *device, const char *label)
+{
+    size_t len = strlen(label);
+    for (int i = 0; i < (int)device->table_check.count; i++) {
+        esp_partition_info_t entry = device_entry(device, i);
+        if (len <= sizeof(entry.label) && memcmp(entry.label, label, len) == 0 &&
+            (len == sizeof(entry.label) || entry.label[len] == 0)) {
+            return i;
+        }
+    }
+    return -1;
+}
