@@ -329,7 +329,7 @@ const char *cli_clean_text(const void *field, size_t size, char *out)
 void cli_print_json(json_t *root)
 {
     s_has_printed_json = true;
-    if (json_dumpf(root, stdout, JSON_INDENT(2)) == 0) {
+    if (json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0) {
         putchar('\n');
     }
     json_decref(root);

@@ -137,6 +137,16 @@ static void set_certificates(const struct update *u, esp_http_client_config_t *c
     }
 }
 
+// Also of answers that end the session before there is a handle to ask.
+static esp_err_t note_status(esp_http_client_event_t *event)
+{
+    struct update *u = event->user_data;
+    if (event->event_id == HTTP_EVENT_ON_STATUS_CODE && event->data) {
+        u->status = *(const int *)event->data;
+    }
+    return ESP_OK;
+}
+
 static esp_err_t set_headers(esp_http_client_handle_t client)
 {
     esp_err_t err = ESP_OK;
@@ -243,7 +253,6 @@ static esp_err_t run_session(struct update *u, const esp_https_ota_config_t *con
     if (err != ESP_OK) {
         return err;
     }
-    u->status = esp_https_ota_get_status_code(session);
     progress_say(&u->progress, "connected, HTTP status %d", u->status);
     err = download(u, session);
     if (err != ESP_OK) {
@@ -264,6 +273,8 @@ static esp_err_t transfer(struct update *u)
         .keep_alive_enable = true,
         .username = u->username,
         .password = u->password,
+        .event_handler = note_status,
+        .user_data = u,
     };
     set_certificates(u, &http);
     esp_https_ota_config_t config = {.http_config = &http, .http_client_init_cb = set_headers};
@@ -332,7 +343,7 @@ static int report_success(const struct update *u)
     }
     name_slot(u->target, slot);
     name_image(u, name);
-    printf("%s holds %s, verified: %lld bytes in %.1f s; it boots next\n", slot, name,
+    printf("%s holds %s, verified: %lld bytes in %.2f s; it boots next\n", slot, name,
            (long long)u->bytes, u->seconds);
     printf("next: esp-ota boot --flash %s\n", u->flash);
     return CLI_DONE;

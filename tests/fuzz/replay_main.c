@@ -7,22 +7,35 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int replay_file(const char *path)
+static uint8_t *load(const char *path, size_t *len)
 {
     FILE *file = fopen(path, "rb");
-    if (!file || fseek(file, 0, SEEK_END) != 0) {
+    uint8_t *data = NULL;
+    long end = -1;
+    if (file && fseek(file, 0, SEEK_END) == 0 && (end = ftell(file)) >= 0) {
+        rewind(file);
+        data = malloc((size_t)end + 1);
+    }
+    if (data && fread(data, 1, (size_t)end, file) != (size_t)end) {
+        free(data);
+        data = NULL;
+    }
+    if (file) {
+        (void)fclose(file); // opened for reading
+    }
+    *len = data ? (size_t)end : 0;
+    return data;
+}
+
+static int replay_file(const char *path)
+{
+    size_t len;
+    uint8_t *data = load(path, &len);
+    if (!data) {
         fprintf(stderr, "%s cannot be read\n", path);
         return 1;
     }
-    long len = ftell(file);
-    rewind(file);
-    uint8_t *data = malloc(len > 0 ? (size_t)len : 1);
-    if (!data || len < 0 || fread(data, 1, (size_t)len, file) != (size_t)len) {
-        fprintf(stderr, "%s cannot be read\n", path);
-        return 1;
-    }
-    (void)fclose(file); // opened for reading
-    (void)LLVMFuzzerTestOneInput(data, (size_t)len);
+    (void)LLVMFuzzerTestOneInput(data, len);
     free(data);
     return 0;
 }

@@ -90,13 +90,11 @@ static bool has_expected_verdict(const struct vector_row *row, const uint8_t *by
     struct partition_table_check check = partition_table_verify(bytes, flash_size);
     bool app_accepts = partition_table_verify_for_app(bytes).fault == PARTITION_TABLE_OK;
     const char *word = verdict_word(check.fault);
-    if (check.fault != PARTITION_TABLE_OK) {
-        (void)snprintf(why, VECTOR_WHY_LEN, "%s", word);
-    } else if (strncmp(row->expect, "ok_bootloader", 13) == 0) {
+    bool is_accepted = check.fault == PARTITION_TABLE_OK;
+    bool asks_for_app = strncmp(row->expect, "ok_bootloader", 13) == 0;
+    if (is_accepted && (asks_for_app || (check.has_md5 && !app_accepts))) {
         (void)snprintf(why, VECTOR_WHY_LEN, "ok_bootloader %s_app", app_accepts ? "ok" : "reject");
-    } else if (check.has_md5 && !app_accepts) {
-        (void)snprintf(why, VECTOR_WHY_LEN, "ok_bootloader reject_app");
-    } else if (strstr(row->expect, "entries=")) {
+    } else if (is_accepted && strstr(row->expect, "entries=")) {
         (void)snprintf(why, VECTOR_WHY_LEN, "%s entries=%u", word, (unsigned)check.count);
     } else {
         (void)snprintf(why, VECTOR_WHY_LEN, "%s", word);

@@ -340,7 +340,8 @@ esp_err_t esp_http_client_set_method(esp_http_client_handle_t client,
                                      esp_http_client_method_t method);
 
 /**
- * Sets a request header; an equal name (any case) is replaced, blanks around the value are removed.
+ * Sets a request header; an equal name (any case) is replaced, blanks around the value are removed. Content-Length and
+ * Transfer-Encoding are accepted but follow from esp_http_client_open().
  * @param value NULL deletes
  * Errors: ESP_ERR_INVALID_ARG (NULL; name not a token; line end in the value), ESP_ERR_NOT_FOUND (nothing to delete),
  * ESP_ERR_NO_MEM.

@@ -56,7 +56,7 @@ struct http_blob {
     size_t len;
 };
 
-/** Settings of a transport object. Pointers are borrowed until destroy. */
+/** Settings of a transport object. Pointers are borrowed until destroy, except `ca`, which is used in create only. */
 struct http_transport_settings {
     enum http_trust trust;
     struct http_blob ca;   // one DER or any number of PEM certificates
@@ -80,7 +80,7 @@ struct http_transport_settings {
     esp_err_t setup_code; // 0x80xx code for it
 };
 
-/** A request. Everything is borrowed until the next begin, close or destroy. */
+/** A request. Everything is borrowed from begin until connect returns for the first time. */
 struct http_request {
     const char *method;
     const char *scheme; // "http" or "https"

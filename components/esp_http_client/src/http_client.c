@@ -107,7 +107,7 @@ void http_client_dispatch(struct esp_http_client *client, esp_http_client_event_
         esp_http_client_on_data_t payload = {.client = client, .data_process = client->received};
         http_client_post(id, &payload, sizeof(payload));
     } else if (id != HTTP_EVENT_REDIRECT) { // posted where a redirect is taken
-        http_client_post(id, &client, sizeof(client));
+        http_client_post(id, &client, sizeof(esp_http_client_handle_t));
     }
 }
 
@@ -116,7 +116,7 @@ void http_client_dispatch_header(struct esp_http_client *client, struct http_hea
     call_handler(client, &(esp_http_client_event_t){.event_id = HTTP_EVENT_ON_HEADER,
                                                     .header_key = header->name,
                                                     .header_value = header->value});
-    http_client_post(HTTP_EVENT_ON_HEADER, &client, sizeof(client));
+    http_client_post(HTTP_EVENT_ON_HEADER, &client, sizeof(esp_http_client_handle_t));
 }
 
 // ------------------------------------------------------------------------------------------ failures

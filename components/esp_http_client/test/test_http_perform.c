@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "esp_log.h"
 #include "scripted_transport.h"
 
 static void a_plain_exchange_fires_all_events_and_keeps_the_connection(void **state)
@@ -129,7 +130,17 @@ static void other_statuses_are_for_the_caller(void **state)
     }
 }
 
-static void failures_have_their_codes_and_events(void **state)
+static int s_error_lines;
+
+static int count_error_lines(const char *format, va_list args)
+{
+    char line[600];
+    int len = vsnprintf(line, sizeof(line), format, args);
+    s_error_lines += strncmp(line, "E (", 3) == 0;
+    return len;
+}
+
+static void failures_have_their_codes_and_events_and_one_log_line(void **state)
 {
     static const struct {
         struct script_exchange exchange;
@@ -162,8 +173,13 @@ static void failures_have_their_codes_and_events(void **state)
         esp_http_client_handle_t client =
             script_client((esp_http_client_config_t){.method = HTTP_METHOD_POST});
         esp_http_client_set_post_field(client, "a", 1);
-        assert_int_equal(esp_http_client_perform(client), rows[i].result);
+        s_error_lines = 0;
+        vprintf_like_t sink = esp_log_set_vprintf(count_error_lines);
+        esp_err_t result = esp_http_client_perform(client);
+        (void)esp_log_set_vprintf(sink);
+        assert_int_equal(result, rows[i].result);
         assert_string_equal(g_events, rows[i].events);
+        assert_int_equal(s_error_lines, 1);
         assert_string_not_equal(esp_http_client_get_error_text(client), "");
         esp_http_client_cleanup(client);
     }
@@ -228,7 +244,7 @@ int main(void)
         cmocka_unit_test(redirects_end_at_the_limit),
         cmocka_unit_test(without_auto_redirect_the_handler_decides),
         cmocka_unit_test(other_statuses_are_for_the_caller),
-        cmocka_unit_test(failures_have_their_codes_and_events),
+        cmocka_unit_test(failures_have_their_codes_and_events_and_one_log_line),
         cmocka_unit_test(an_asynchronous_client_comes_back_between_all_steps),
         cmocka_unit_test(a_handler_may_close_the_connection),
     };

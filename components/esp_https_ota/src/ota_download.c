@@ -59,7 +59,7 @@ static esp_err_t leave_response(esp_http_client_handle_t client)
     return esp_http_client_close(client);
 }
 
-static esp_err_t follow_redirect(esp_http_client_handle_t client, int status,
+static esp_err_t follow_redirect(esp_http_client_handle_t client,
                                  struct ota_download_budget *budget)
 {
     if (budget->redirects == 0) {
@@ -68,15 +68,6 @@ static esp_err_t follow_redirect(esp_http_client_handle_t client, int status,
     }
     budget->redirects--;
     esp_err_t err = esp_http_client_set_redirection(client);
-    if (err != ESP_OK) {
-        return err;
-    }
-    if (status ==
-        HttpStatus_SeeOther) { // fact: RFC 9110, 15.4.4: fetched with GET, whatever was sent
-        err = esp_http_client_set_method(client, HTTP_METHOD_GET);
-        // Clearing a body that was never set is no error here.
-        ESP_IGNORE_ERROR(esp_http_client_set_post_field(client, NULL, 0));
-    }
     return err == ESP_OK ? leave_response(client) : err;
 }
 
@@ -104,7 +95,7 @@ static esp_err_t judge_status(esp_http_client_handle_t client, struct ota_downlo
     }
     esp_err_t err = ESP_FAIL;
     if (is_redirect(status)) {
-        err = follow_redirect(client, status, budget);
+        err = follow_redirect(client, budget);
         return err == ESP_OK ? ESP_ERR_NOT_FINISHED : err;
     }
     if (status == HttpStatus_Unauthorized) {

@@ -156,7 +156,7 @@ static esp_err_t read_table_offset(const struct words *words, struct partition_c
     return err;
 }
 
-esp_err_t partition_csv_read_option(const char *const *at, size_t count,
+esp_err_t partition_csv_read_option(const char *const *words, size_t count,
                                     struct partition_csv_options *options, size_t *taken,
                                     struct partition_csv_problem *problem)
 {
@@ -164,35 +164,35 @@ esp_err_t partition_csv_read_option(const char *const *at, size_t count,
     if (count == 0) {
         return ESP_OK;
     }
-    struct words words = {.at = at, .count = count};
-    struct csv_slice name = slice_of(at[0]);
-    const char *equals = strchr(at[0], '=');
+    struct words given = {.at = words, .count = count};
+    struct csv_slice name = slice_of(words[0]);
+    const char *equals = strchr(words[0], '=');
     if (equals) {
-        name.len = (size_t)(equals - at[0]);
-        words.inline_value = slice_of(equals + 1);
+        name.len = (size_t)(equals - words[0]);
+        given.inline_value = slice_of(equals + 1);
     }
     if (csv_text_equals_string(name, "--offset")) {
-        return read_table_offset(&words, options, taken, problem);
+        return read_table_offset(&given, options, taken, problem);
     }
     if (csv_text_equals_string(name, "--primary-bootloader-offset")) {
-        return read_offset_option(&words, &options->primary_bootloader_offset, taken, problem);
+        return read_offset_option(&given, &options->primary_bootloader_offset, taken, problem);
     }
     if (csv_text_equals_string(name, "--recovery-bootloader-offset")) {
-        return read_offset_option(&words, &options->recovery_bootloader_offset, taken, problem);
+        return read_offset_option(&given, &options->recovery_bootloader_offset, taken, problem);
     }
     if (csv_text_equals_string(name, "--flash-size")) {
-        return read_flash_size(&words, &options->flash_size, taken, problem);
+        return read_flash_size(&given, &options->flash_size, taken, problem);
     }
     if (csv_text_equals_string(name, "--secure")) {
-        return read_secure(&words, &options->secure, taken, problem);
+        return read_secure(&given, &options->secure, taken, problem);
     }
     if (csv_text_equals_string(name, "--extra-partition-subtypes")) {
-        return read_extra_subtypes(&words, options, taken, problem);
+        return read_extra_subtypes(&given, options, taken, problem);
     }
-    bool *flag = strcmp(at[0], "--disable-md5sum") == 0 || strcmp(at[0], "--no-md5") == 0
+    bool *flag = strcmp(words[0], "--disable-md5sum") == 0 || strcmp(words[0], "--no-md5") == 0
                      ? &options->no_md5
-                 : strcmp(at[0], "--no-verify") == 0 ? &options->no_verify
-                                                     : NULL;
+                 : strcmp(words[0], "--no-verify") == 0 ? &options->no_verify
+                                                        : NULL;
     if (flag) {
         *flag = true;
         *taken = 1;

@@ -90,12 +90,10 @@ static const char *detail(const struct http_transport *transport)
 
 static esp_err_t describe_connect_timeout(struct http_transport *transport)
 {
-    curl_off_t connected = 0;
     curl_off_t resolved = 0;
     int ms = transport->request.connect_timeout_ms;
-    curl_easy_getinfo(transport->easy, CURLINFO_CONNECT_TIME_T, &connected);
     curl_easy_getinfo(transport->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-    if (connected > 0) {
+    if (transport->is_handshaking) {
         return set(transport, ESP_ERR_HTTP_CONNECT, ESP_ERR_ESP_TLS_SERVER_HANDSHAKE_TIMEOUT,
                    ETIMEDOUT, "the TLS handshake was not done within %d ms; is this a TLS port?",
                    ms);
@@ -172,6 +170,12 @@ static esp_err_t describe_head(struct http_transport *transport)
                    "the server ended TLS: %.160s; does it want a client certificate?",
                    detail(transport));
     }
+    // The body cannot be had again from the application, and repeating e.g. a POST is for it to decide.
+    if (transport->result == CURLE_SEND_FAIL_REWIND) {
+        return set(transport, ESP_ERR_HTTP_CONNECTION_CLOSED, ESP_ERR_ESP_TLS_TCP_CLOSED_FIN,
+                   ENOTCONN,
+                   "the server closed the kept connection while the request was sent; repeat it");
+    }
     bool closed = transport->result == CURLE_GOT_NOTHING || transport->result == CURLE_RECV_ERROR ||
                   transport->result == CURLE_SEND_ERROR;
     if (closed && transport->head.status == 0) {
@@ -213,7 +217,7 @@ esp_err_t curl_failure_describe(struct http_transport *transport, enum curl_step
     case CURL_STEP_CONNECT:
         return describe_connect(transport);
     case CURL_STEP_SEND:
-        if (is_alert(transport)) {
+        if (is_alert(transport) || transport->result == CURLE_SEND_FAIL_REWIND) {
             return describe_head(transport);
         }
         return set(transport, ESP_ERR_HTTP_WRITE_DATA, ESP_ERR_MBEDTLS_SSL_WRITE_FAILED, ECONNRESET,

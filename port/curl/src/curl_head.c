@@ -59,15 +59,13 @@ static void append(struct curl_head *head, const char *text, size_t len)
 /* "HTTP/1.1 200 OK": a new answer begins; whatever came before was an interim one. */
 static void take_status_line(struct curl_head *head, const char *line)
 {
-    int minor = 0;
-    int status = 0;
+    char *at;
     curl_head_reset(head);
-    if (sscanf(line, "HTTP/1.%1d %3d", &minor, &status) == 2) {
-        head->minor_version = minor;
-    } else if (sscanf(line, "HTTP/%*d %3d", &status) == 1) {
-        head->minor_version = 1;
-    }
-    head->status = status;
+    long major = strtol(line + sizeof("HTTP/") - 1, &at, 10);
+    long minor = *at == '.' ? strtol(at + 1, &at, 10) : 0;
+    long status = strtol(at, &at, 10);
+    head->minor_version = major == 1 && minor == 0 ? 0 : 1;
+    head->status = status >= 100 && status <= 999 ? (int)status : 0;
 }
 
 static size_t trim_end(const char *text, size_t len)

@@ -255,11 +255,32 @@ static bool add_client(SSL_CTX *context, const struct curl_tls *tls)
     return true;
 }
 
-CURLcode curl_tls_fill_context(CURL *easy, void *ssl_context, void *user)
+// Where a context keeps its pointer; one number for the process, as OpenSSL hands them out.
+static int s_goodbye_index = -1;
+static CRYPTO_ONCE s_goodbye_once = CRYPTO_ONCE_STATIC_INIT;
+
+static void make_goodbye_index(void)
 {
-    const struct curl_tls *tls = user;
+    s_goodbye_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+/* fact: SSL_CTX_set_info_callback(3): the alert's description is the low byte. */
+static void watch_for_goodbye(const SSL *ssl, int where, int value)
+{
+    bool *said_goodbye = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), s_goodbye_index);
+    if (said_goodbye && where == SSL_CB_READ_ALERT && (value & 0xff) == SSL_AD_CLOSE_NOTIFY) {
+        *said_goodbye = true;
+    }
+}
+
+CURLcode curl_tls_fill_context(const struct curl_tls *tls, void *ssl_context, bool *said_goodbye)
+{
     SSL_CTX *context = ssl_context;
-    (void)easy;
+    if (CRYPTO_THREAD_run_once(&s_goodbye_once, make_goodbye_index) != 1 ||
+        SSL_CTX_set_ex_data(context, s_goodbye_index, said_goodbye) != 1) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    SSL_CTX_set_info_callback(context, watch_for_goodbye);
     if (!add_trust(context, tls) || !add_client(context, tls)) {
         return CURLE_SSL_CERTPROBLEM;
     }

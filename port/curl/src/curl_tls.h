@@ -21,5 +21,9 @@ struct curl_tls *curl_tls_create(const struct http_transport_settings *settings,
                                  struct curl_tls_problem *problem);
 void curl_tls_free(struct curl_tls *tls);
 
-/** For CURLOPT_SSL_CTX_FUNCTION; user is the struct curl_tls. */
-CURLcode curl_tls_fill_context(CURL *easy, void *ssl_context, void *user);
+/**
+ * Makes an SSL_CTX of curl's use them.
+ * @param said_goodbye set when the server ends TLS with close_notify; must outlive the context
+ * Errors: CURLE_SSL_CERTPROBLEM, CURLE_SSL_CONNECT_ERROR (ALPN), CURLE_OUT_OF_MEMORY.
+ */
+CURLcode curl_tls_fill_context(const struct curl_tls *tls, void *ssl_context, bool *said_goodbye);

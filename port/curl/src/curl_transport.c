@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 static int64_t now_ms(void)
@@ -19,6 +20,26 @@ static int64_t now_ms(void)
 }
 
 // --------------------------------------------------------------------------------------- running curl
+
+static bool has_field(const struct curl_head *head, const char *name)
+{
+    for (size_t i = 0; i < head->count; i++) {
+        if (strcasecmp(head->bytes + head->offsets[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A body that only the end of the connection ends must have TLS's own end, or it may be cut (RFC 9112, 9.8). */
+static bool is_cut_short(const struct http_transport *transport)
+{
+    const struct curl_head *head = &transport->head;
+    bool may_have_body =
+        !transport->is_head && head->status >= 200 && head->status != 204 && head->status != 304;
+    return transport->is_https && may_have_body && !has_field(head, "Content-Length") &&
+           !has_field(head, "Transfer-Encoding") && !transport->said_goodbye;
+}
 
 static void run(struct http_transport *transport)
 {
@@ -41,6 +62,9 @@ static void run(struct http_transport *transport)
         if (message->msg == CURLMSG_DONE) {
             transport->is_done = true;
             transport->result = message->data.result;
+            if (transport->result == CURLE_OK && is_cut_short(transport)) {
+                transport->result = CURLE_PARTIAL_FILE;
+            }
         }
     }
 }
@@ -109,6 +133,8 @@ static esp_err_t create(void *context, const struct http_transport_settings *set
         return ESP_ERR_NO_MEM;
     }
     transport->settings = *settings;
+    // Now, because the global store may be another one by the time TLS is needed.
+    transport->tls = curl_tls_create(settings, &transport->tls_problem);
     transport->failure.text = "";
     transport->is_done = true;
     if (curl_setup_handle(transport) != ESP_OK) {
@@ -134,6 +160,10 @@ static esp_err_t begin(struct http_transport *transport, const struct http_reque
     detach(transport);
     curl_head_reset(&transport->head);
     transport->request = *request;
+    transport->is_https = strcmp(request->scheme, "https") == 0;
+    transport->is_head = strcmp(request->method, "HEAD") == 0;
+    transport->answers_digest = request->digest_user != NULL;
+    transport->is_handshaking = false;
     transport->is_connected = false;
     transport->result = CURLE_OK;
     transport->upload_len = 0;
@@ -153,27 +183,23 @@ static esp_err_t begin(struct http_transport *transport, const struct http_reque
     return ESP_OK;
 }
 
-/* TLS material is parsed when it is first needed, so that plain http works without. */
-static esp_err_t prepare_tls(struct http_transport *transport)
+/* Certificates that cannot be used matter only to those who use TLS. */
+static esp_err_t check_tls(struct http_transport *transport)
 {
-    struct curl_tls_problem problem = {0};
-    if (transport->tls || strcmp(transport->request.scheme, "https") != 0) {
-        return ESP_OK;
-    }
-    transport->tls = curl_tls_create(&transport->settings, &problem);
-    if (transport->tls) {
+    const struct curl_tls_problem *problem = &transport->tls_problem;
+    if (transport->tls || !transport->is_https) {
         return ESP_OK;
     }
     snprintf(transport->failure_text, sizeof(transport->failure_text), "%s:%d: %s",
-             transport->request.host, transport->request.port, problem.text);
+             transport->request.host, transport->request.port, problem->text);
     transport->failure =
-        (struct http_failure){.tls_code = problem.code, .text = transport->failure_text};
-    return problem.code == ESP_ERR_NO_MEM ? ESP_ERR_NO_MEM : ESP_ERR_HTTP_CONNECT;
+        (struct http_failure){.tls_code = problem->code, .text = transport->failure_text};
+    return problem->code == ESP_ERR_NO_MEM ? ESP_ERR_NO_MEM : ESP_ERR_HTTP_CONNECT;
 }
 
 static esp_err_t start_transfer(struct http_transport *transport)
 {
-    esp_err_t err = prepare_tls(transport);
+    esp_err_t err = check_tls(transport);
     if (err != ESP_OK) {
         return err;
     }
@@ -261,7 +287,7 @@ static esp_err_t end_body(struct http_transport *transport, int wait_ms)
 /* A 401 that curl answers by itself with a Digest response has no body for us and is not the end. */
 static bool has_final_head(const struct http_transport *transport)
 {
-    bool may_repeat = transport->request.digest_user && transport->head.status == 401;
+    bool may_repeat = transport->answers_digest && transport->head.status == 401;
     return transport->head.complete && (!may_repeat || transport->had_body_bytes);
 }
 

@@ -29,17 +29,23 @@ struct curl_head {
 
 struct http_transport {
     struct http_transport_settings settings;
-    struct curl_tls *tls; // NULL until the first https request
+    struct curl_tls *tls; // NULL: TLS cannot be used, see tls_problem
+    struct curl_tls_problem tls_problem;
     CURLM *multi;
     CURL *easy;
     bool is_attached; // easy is in multi
 
     // The request
-    struct http_request request;
+    struct http_request request; // its pointers are good until connect returns for the first time
+    bool is_https;
+    bool is_head;
+    bool answers_digest;
     struct curl_slist *header_lines;
     struct curl_slist *connect_to;
     char *url;
     char where[160];                 // host:port for messages
+    bool said_goodbye;               // the server ended TLS properly
+    bool is_handshaking;             // TCP is connected, TLS has begun
     bool is_connected;               // the head of the request may go out
     int candidates[CURL_CANDIDATES]; // sockets made last, newest first; one of them wins
     int socket;                      // of the connection in use

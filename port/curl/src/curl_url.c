@@ -41,7 +41,7 @@ static esp_err_t take_parts(CURLU *parsed, struct http_url *url)
     if (err == ESP_OK) {
         err = take_part(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT, &port);
     }
-    url->port = port ? atoi(port) : 0; // curl has checked the range
+    url->port = port ? (int)strtol(port, NULL, 10) : 0; // curl has checked the range
     free(port);
     return err;
 }

@@ -25,6 +25,7 @@ struct connection {
     char request[REQUEST_MAX];
     size_t request_len;
     bool ends;
+    bool is_abrupt; // ends without TLS's own goodbye
 };
 
 struct https_server {
@@ -230,6 +231,9 @@ static void answer_path(struct connection *c, const char *path, const char *body
         answer_chunked(c, n);
     } else if (sscanf(path, "/close/%zu", &n) == 1) {
         answer_part(c, "HTTP/1.1 200 OK\r\n\r\n", n);
+    } else if (sscanf(path, "/abrupt/%zu", &n) == 1) {
+        c->is_abrupt = true;
+        answer_part(c, "HTTP/1.1 200 OK\r\n\r\n", n);
     } else if (sscanf(path, "/cut/%zu", &n) == 1) {
         snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
         answer_part(c, text, n / 2);
@@ -324,7 +328,7 @@ static void *serve(void *arg)
             answer_path(c, path, body, c->request_len - (size_t)(body - c->request));
         }
     }
-    if (c->ssl) {
+    if (c->ssl && !c->is_abrupt) {
         SSL_shutdown(c->ssl);
     }
     shutdown(c->socket, SHUT_RDWR);

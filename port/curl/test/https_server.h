@@ -3,6 +3,7 @@
  *
  * The path says how it answers:
  *   /length/N  /chunked/N  /close/N   N bytes of the pattern, with Content-Length, in chunks, until the connection ends
+ *   /abrupt/N                         as /close, but over TLS without close_notify
  *   /cut/N  /chunked-cut              announces N bytes (a chunk), sends half, ends the connection
  *   /once                             answers and ends the connection without saying so
  *   /redirect  /to/URL                302 to the relative length/5000, to URL

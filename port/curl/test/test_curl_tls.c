@@ -204,6 +204,29 @@ static void the_global_store_is_used_when_asked_for(void **state)
         (esp_http_client_config_t){.use_global_ca_store = true, .cert_pem = s_other_ca.pem});
 }
 
+static void the_global_store_may_go_once_a_client_has_taken_it_over(void **state)
+{
+    struct https_server *plain = https_server_start(&(struct https_server_options){0});
+    char http_url[64];
+    char https_url[64];
+    (void)state;
+    serve_with(&s_good);
+    snprintf(http_url, sizeof(http_url), "http://127.0.0.1:%d/once", https_server_port(plain));
+    snprintf(https_url, sizeof(https_url), "https://127.0.0.1:%d/once",
+             https_server_port(s_server));
+    assert_int_equal(esp_tls_set_global_ca_store((const unsigned char *)s_ca.pem,
+                                                 (unsigned)strlen(s_ca.pem) + 1),
+                     ESP_OK);
+    esp_http_client_handle_t client =
+        client_with((esp_http_client_config_t){.url = http_url, .use_global_ca_store = true});
+    assert_int_equal(esp_http_client_perform(client), ESP_OK);
+    esp_tls_free_global_ca_store();
+    assert_int_equal(esp_http_client_set_url(client, https_url), ESP_OK);
+    assert_int_equal(esp_http_client_perform(client), ESP_OK);
+    esp_http_client_cleanup(client);
+    https_server_stop(plain);
+}
+
 static void the_bundle_is_the_systems_store(void **state)
 {
     char name[] = "/tmp/bundle-XXXXXX";
@@ -348,25 +371,55 @@ static void a_redirect_to_plain_http_is_refused(void **state)
     esp_http_client_cleanup(client);
 }
 
-static void bodies_over_tls_end_where_they_should(void **state)
+/* Reads all there is. @return the last result of read */
+static int drain(const char *path, size_t *total)
 {
     char url[100];
     char buffer[4096];
     int got;
-    size_t total = 0;
-    (void)state;
-    serve_with(&s_good);
-    snprintf(url, sizeof(url), "https://localhost:%d/cut/100000", https_server_port(s_server));
+    snprintf(url, sizeof(url), "https://localhost:%d%s", https_server_port(s_server), path);
     esp_http_client_handle_t client =
         client_with((esp_http_client_config_t){.url = url, .cert_pem = s_ca.pem});
     assert_int_equal(esp_http_client_open(client, 0), ESP_OK);
-    assert_int_equal(esp_http_client_fetch_headers(client), 100000);
+    assert_true(esp_http_client_fetch_headers(client) >= 0);
+    *total = 0;
     while ((got = esp_http_client_read(client, buffer, sizeof(buffer))) > 0) {
-        total += (size_t)got;
+        *total += (size_t)got;
     }
-    assert_int_equal(got, -1);
-    assert_int_equal(total, 50000);
+    assert_int_equal(esp_http_client_is_complete_data_received(client), got == 0);
     esp_http_client_cleanup(client);
+    return got;
+}
+
+static void bodies_over_tls_end_where_they_should(void **state)
+{
+    size_t total;
+    (void)state;
+    serve_with(&s_good);
+    assert_int_equal(drain("/length/100000", &total), 0);
+    assert_int_equal(total, 100000);
+    assert_int_equal(drain("/chunked/100000", &total), 0);
+    assert_int_equal(total, 100000);
+    assert_int_equal(drain("/close/100000", &total), 0);
+    assert_int_equal(total, 100000);
+    assert_int_equal(drain("/cut/100000", &total), -1);
+    assert_int_equal(total, 50000);
+}
+
+static void a_body_without_length_that_tls_did_not_end_is_truncated(void **state)
+{
+    size_t total;
+    (void)state;
+    serve_with(&s_good);
+    assert_int_equal(drain("/abrupt/100000", &total), -1);
+}
+
+static void a_handshake_that_never_ends_times_out(void **state)
+{
+    (void)state;
+    serve(&(struct https_server_options){0}); // waits for the end of a plain request
+    expect_refusal((esp_http_client_config_t){.cert_pem = s_ca.pem, .timeout_ms = 100},
+                   ESP_ERR_ESP_TLS_SERVER_HANDSHAKE_TIMEOUT, 0, "100 ms");
 }
 
 #define SERVED(test) cmocka_unit_test_teardown(test, stop_server)
@@ -385,6 +438,7 @@ int main(void)
         SERVED(without_any_trust_there_is_no_handshake),
         SERVED(a_ca_that_cannot_be_parsed_is_refused),
         SERVED(the_global_store_is_used_when_asked_for),
+        SERVED(the_global_store_may_go_once_a_client_has_taken_it_over),
         SERVED(the_bundle_is_the_systems_store),
         SERVED(an_attach_function_that_attaches_nothing_is_refused),
         SERVED(a_client_certificate_is_shown),
@@ -395,6 +449,8 @@ int main(void)
         SERVED(a_session_is_resumed_when_asked_for),
         SERVED(a_redirect_to_plain_http_is_refused),
         SERVED(bodies_over_tls_end_where_they_should),
+        SERVED(a_body_without_length_that_tls_did_not_end_is_truncated),
+        SERVED(a_handshake_that_never_ends_times_out),
     };
     return cmocka_run_group_tests(tests, make_certificates, NULL);
 }

@@ -1,4 +1,7 @@
 /* The client over real sockets, plain HTTP: framing, timeouts, reuse, authentication. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,6 +156,41 @@ static void head_has_a_length_but_no_body(void **state)
     esp_http_client_cleanup(client);
 }
 
+static void a_get_after_a_head_brings_the_body(void **state)
+{
+    int last;
+    (void)state;
+    esp_http_client_handle_t client = client_of("/length/1234");
+    esp_http_client_set_method(client, HTTP_METHOD_HEAD);
+    assert_int_equal(esp_http_client_perform(client), ESP_OK);
+    esp_http_client_set_method(client, HTTP_METHOD_GET);
+    assert_int_equal(download(client, 4096, &last), 1234);
+    assert_int_equal(https_server_connections(s_server), 1);
+    esp_http_client_cleanup(client);
+}
+
+static void a_challenge_is_answered_between_two_opens(void **state)
+{
+    static const char *const paths[] = {"/basic", "/digest"};
+    char buffer[16];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        esp_http_client_handle_t client = client_of(paths[i]);
+        esp_http_client_set_username(client, "user");
+        esp_http_client_set_password(client, "pass");
+        assert_int_equal(esp_http_client_open(client, 0), ESP_OK);
+        assert_int_equal(esp_http_client_fetch_headers(client), 2);
+        assert_int_equal(esp_http_client_get_status_code(client), 401);
+        assert_int_equal(esp_http_client_add_auth(client), ESP_OK);
+        assert_int_equal(esp_http_client_read(client, buffer, sizeof(buffer)), 2);
+        assert_int_equal(esp_http_client_open(client, 0), ESP_OK);
+        assert_int_equal(esp_http_client_fetch_headers(client), 7);
+        assert_int_equal(esp_http_client_get_status_code(client), 200);
+        assert_int_equal(https_server_connections(s_server), i + 1);
+        esp_http_client_cleanup(client);
+    }
+}
+
 static void a_post_carries_its_body_and_no_surprises(void **state)
 {
     char answer[1000] = {0};
@@ -260,6 +298,15 @@ static void requests_share_a_connection_until_it_is_closed(void **state)
     esp_http_client_cleanup(client);
 }
 
+/* Waits until the end of the connection has arrived here. */
+static void wait_for_close(esp_http_client_handle_t client)
+{
+    struct pollfd kept = {.fd = esp_http_client_get_socket(client), .events = POLLIN};
+    if (kept.fd >= 0) {
+        assert_int_equal(poll(&kept, 1, 5000), 1);
+    }
+}
+
 static void a_connection_the_server_closed_is_made_again(void **state)
 {
     (void)state;
@@ -268,6 +315,11 @@ static void a_connection_the_server_closed_is_made_again(void **state)
         assert_int_equal(esp_http_client_perform(client), ESP_OK);
         assert_int_equal(https_server_connections(s_server), i);
     }
+    wait_for_close(client); // a body cannot be sent twice, so this must not be a race
+    esp_http_client_set_method(client, HTTP_METHOD_POST);
+    esp_http_client_set_post_field(client, "data", 4);
+    assert_int_equal(esp_http_client_perform(client), ESP_OK);
+    assert_int_equal(https_server_connections(s_server), 4);
     esp_http_client_cleanup(client);
 }
 
@@ -406,6 +458,38 @@ static void an_asynchronous_client_never_waits(void **state)
     esp_http_client_cleanup(client);
 }
 
+static int option_of(int socket, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+    assert_int_equal(getsockopt(socket, level, name, &value, &len), 0);
+    return value;
+}
+
+static void the_socket_has_the_options_asked_for(void **state)
+{
+    esp_http_client_config_t config = {.url = url_of("/stall"),
+                                       .keep_alive_enable = true,
+                                       .keep_alive_idle = 11,
+                                       .keep_alive_interval = 12,
+                                       .keep_alive_count = 13};
+    (void)state;
+    for (int keep_alive = 1; keep_alive >= 0; keep_alive--) {
+        config.keep_alive_enable = keep_alive == 1;
+        esp_http_client_handle_t client = esp_http_client_init(&config);
+        assert_int_equal(esp_http_client_open(client, 0), ESP_OK);
+        int socket = esp_http_client_get_socket(client);
+        assert_int_equal(option_of(socket, IPPROTO_TCP, TCP_NODELAY), 1);
+        assert_int_equal(option_of(socket, SOL_SOCKET, SO_KEEPALIVE), keep_alive);
+        if (keep_alive) {
+            assert_int_equal(option_of(socket, IPPROTO_TCP, TCP_KEEPIDLE), 11);
+            assert_int_equal(option_of(socket, IPPROTO_TCP, TCP_KEEPINTVL), 12);
+            assert_int_equal(option_of(socket, IPPROTO_TCP, TCP_KEEPCNT), 13);
+        }
+        esp_http_client_cleanup(client);
+    }
+}
+
 static void an_interface_that_does_not_exist_is_refused(void **state)
 {
     struct ifreq interface = {0};
@@ -452,6 +536,8 @@ int main(void)
         SERVED(chunks_without_an_end_are_an_error),
         SERVED(perform_reports_a_truncated_body),
         SERVED(head_has_a_length_but_no_body),
+        SERVED(a_get_after_a_head_brings_the_body),
+        SERVED(a_challenge_is_answered_between_two_opens),
         SERVED(a_post_carries_its_body_and_no_surprises),
         SERVED(a_method_that_may_have_a_body_says_that_there_is_none),
         SERVED(a_body_in_chunks_arrives_as_chunks),
@@ -470,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_host_that_cannot_be_resolved_says_so),
         cmocka_unit_test(an_unknown_scheme_is_refused_when_opened),
         SERVED(an_asynchronous_client_never_waits),
+        SERVED(the_socket_has_the_options_asked_for),
         SERVED(an_interface_that_does_not_exist_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
