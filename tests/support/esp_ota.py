@@ -96,14 +96,15 @@ class Program:
 class Device:
     """One flash file, as a rule with the stock two-slot table."""
 
-    def __init__(self, program, name, chip="esp32", size="4MB", table=TWO_OTA_CSV, **put):
+    def __init__(self, program, name, chip="esp32", size="4MB", table=TWO_OTA_CSV, create=(), **put):
+        """put: images by label; create: more options of flash create."""
         self.program = program
         self.layout = layout_of(table)
         self.flash = program.folder / f"{name}.bin"
         csv = program.folder / f"{name}.csv"
         csv.write_text(table)
         images = [arg for label, image in put.items() for arg in ("--put", f"{label}={image}")]
-        program.done("flash", "create", self.flash, "--chip", chip, "--size", size, "--partitions", csv, *images)
+        program.done("flash", "create", self.flash, "--chip", chip, "--size", size, "--partitions", csv, *images, *create)
 
     def boot(self, rollback=None):
         """One power-on: a dict with at least slot and reason."""

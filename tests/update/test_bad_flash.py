@@ -32,7 +32,7 @@ def refuses(dev, site, url, *results):
     errors = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, run.shown
     assert before is None or dev.flash.read_bytes() == before
-    assert site.requests(url.split("/", 3)[3]) == []
+    assert site.requests(url.split("/", 3)[3]) == [], "the server was asked although the device cannot be updated"
     return errors[0]
 
 
@@ -41,7 +41,7 @@ def then_updates(dev, site, url):
     assert dev.boot()["version"] == "2.0.0"
 
 
-@pytest.mark.parametrize("offset", [0, 12, 32, 0x20 * 6 + 4], ids=["magic", "label", "second entry", "MD5"])
+@pytest.mark.parametrize("offset", [0, 12, 32, 0x20 * 6 + 16], ids=["magic", "label", "second entry", "MD5"])
 def test_a_damaged_partition_table(dev, site, url, offset):
     at = TABLE_OFFSET + offset
     whole = dev.flash.read_bytes()[at:at + 1]
@@ -67,7 +67,11 @@ def test_a_flash_smaller_than_its_table_says(dev, site, url):
     then_updates(dev, site, url)
 
 
-@pytest.mark.parametrize("size", [0, 1, 4095, 4096, (4 << 20) - 1])
+TOO_SMALL_FOR_A_TABLE = pytest.param(4096, marks=pytest.mark.xfail(
+    strict=True, reason="boot_slots_load() passes ESP_ERR_INVALID_ARG on, where device_open() promises ESP_ERR_INVALID_SIZE"))
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, TOO_SMALL_FOR_A_TABLE, (4 << 20) - 1])
 def test_a_truncated_flash_file(dev, site, url, size):
     whole = dev.flash.read_bytes()
     dev.flash.write_bytes(whole[:size])

@@ -37,6 +37,10 @@ def test_framings(dev, site, data, kind):
     assert arrives(dev, site, data, kind + site.serve(data))
 
 
+def test_plain_http_for_who_asks_for_it(dev, site, data):
+    assert arrives(dev, site, data, site.serve(data), "--allow-http", server="http")
+
+
 def test_the_address_instead_of_the_name(dev, site, data):
     assert arrives(dev, site, data, site.serve(data), host="127.0.0.1")
 
@@ -130,7 +134,7 @@ def test_a_redirect_to_a_page_that_asks_for_a_password(dev, site, data):
 
 
 def test_a_redirect_from_http_to_https(dev, site, data):
-    assert arrives(dev, site, data, "to-https/" + site.serve(data), server="http")
+    assert arrives(dev, site, data, "to-https/" + site.serve(data), "--allow-http", server="http")
 
 
 def test_ten_redirects_are_followed(dev, site, data):
