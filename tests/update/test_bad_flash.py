@@ -4,12 +4,12 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 
 import pytest
 
 from esp_ota import TABLE_OFFSET, TWO_OTA_CSV, slots_csv
 from images import image
+from mounts import Mounted, remount_read_only
 
 GOOD = image(size=20_000, version="2.0.0")
 
@@ -134,8 +134,8 @@ def test_a_flash_that_may_not_be_written(dev, site, url, tmp_path):
         refuses(dev, site, url, "ESP_ERR_NOT_ALLOWED")
         dev.flash.chmod(0o644)
     else:
-        with mounted(tmp_path / "mnt", "--bind", dev.flash.parent) as mnt:
-            subprocess.run(["mount", "-o", "remount,bind,ro", mnt], check=True)
+        with Mounted(tmp_path / "mnt", "--bind", dev.flash.parent) as mnt:
+            remount_read_only(mnt)
             there, dev.flash = dev.flash, mnt / dev.flash.name
             refuses(dev, site, url, "ESP_ERR_NOT_ALLOWED")
             dev.flash = there
@@ -144,7 +144,7 @@ def test_a_flash_that_may_not_be_written(dev, site, url, tmp_path):
 
 def test_a_full_disk_under_a_flash_with_holes(dev, site, url, tmp_path):
     """A flash file that is not allocated in full yet must not meet the full disk in the middle of an update."""
-    with mounted(tmp_path / "mnt", "-t", "tmpfs", "-o", "size=1M", "tmpfs") as mnt:
+    with Mounted(tmp_path / "mnt", "-t", "tmpfs", "-o", "size=1M", "tmpfs") as mnt:
         whole = dev.flash.read_bytes()
         there, dev.flash = dev.flash, mnt / "dev.bin"
         with open(dev.flash, "wb") as flash:  # table and factory app, then a hole
@@ -157,26 +157,9 @@ def test_a_full_disk_under_a_flash_with_holes(dev, site, url, tmp_path):
 
 
 def test_a_full_disk_under_a_new_device(program, tmp_path):
-    with mounted(tmp_path / "mnt", "-t", "tmpfs", "-o", "size=1M", "tmpfs") as mnt:
+    with Mounted(tmp_path / "mnt", "-t", "tmpfs", "-o", "size=1M", "tmpfs") as mnt:
         csv = tmp_path / "table.csv"
         csv.write_text(TWO_OTA_CSV)
         result = program.failed("flash", "create", mnt / "dev.bin", "--chip", "esp32", "--size", "4MB", "--partitions", csv)
         assert "space" in result.stderr, result.shown
         assert list(mnt.iterdir()) == []
-
-
-class mounted:
-    """A mount for the time of a with block; skips where this user may not mount."""
-
-    def __init__(self, folder, *how):
-        self.folder, self.how = folder, how
-
-    def __enter__(self):
-        self.folder.mkdir()
-        result = subprocess.run(["mount", *map(str, self.how), self.folder], text=True, capture_output=True)
-        if result.returncode != 0:
-            pytest.skip(f"needs the right to mount: {result.stderr.strip()}")
-        return self.folder
-
-    def __exit__(self, *_):
-        subprocess.run(["umount", self.folder], check=True)
