@@ -97,6 +97,16 @@ def test_the_wrong_ca_file(target, site, certs):
     target.dev.refused("ESP_ERR_HTTP_CONNECT", site.url(site.serve(GOOD)), "--cacert", certs.other_ca)
 
 
+def test_the_authorities_of_the_system_do_not_know_ours(target, site):
+    target.dev.refused("ESP_ERR_HTTP_CONNECT", site.url(site.serve(GOOD)), "--system-ca")
+
+
+def test_a_cacert_that_is_none(target, site):
+    letter = target.dev.program.folder / "letter.pem"
+    letter.write_text("-----BEGIN CERTIFICATE-----\nnot really\n-----END CERTIFICATE-----\n")
+    target.dev.refused("ESP_ERR_HTTP_CONNECT", site.url(site.serve(GOOD)), "--cacert", letter)
+
+
 @pytest.mark.xfail(strict=False, reason="port/curl blames the request when an answer fails before the first wait for it: ESP_ERR_HTTP_WRITE_DATA")
 @pytest.mark.parametrize("answer, says", [(b"SSH-2.0-OpenSSH_9.2\r\n" * 3, "answer"), (b"\x16\x03\x01" + filler("noise", 500), "answer"),
                                           (b"", "closed"), (head()[:-2], "answer|closed")],
