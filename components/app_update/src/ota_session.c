@@ -256,7 +256,7 @@ esp_err_t esp_ota_resume(const esp_partition_t *partition, const size_t erase_si
         return err;
     }
     size_t unit = session->staging->erase_size;
-    session->is_resumed = true;
+    session->is_resumed = image_offset > 0;
     session->position = (uint32_t)image_offset;
     session->erases_on_the_fly = erase_size == OTA_WITH_SEQUENTIAL_WRITES;
     session->erased_end = (uint32_t)((image_offset + unit - 1) / unit * unit);
