@@ -46,7 +46,8 @@ struct totals {
     unsigned cuts;
     unsigned double_cuts;
     unsigned lives;
-    unsigned failures;
+    unsigned bricks;   // nothing boots
+    unsigned failures; // these and all others
 };
 
 // One case: a first cut and, unless 0, how many operations later the second comes.
@@ -79,6 +80,7 @@ static int live_once(const struct cut_case *c, struct totals *totals)
 static bool report_failure(const struct cut_case *c, struct totals *totals, const char *what)
 {
     totals->failures++;
+    totals->bricks += strncmp(what, "BRICK", 5) == 0;
     printf("%s, cut at operation %u (%s), %s: %s\n"
            "  again: powercut --scenario %s --cut %u --variant %s --seed %u%s%s\n",
            c->scenario->name, c->cut, s_shared->plan.last, CUT_VARIANT_NAMES[c->variant], what,
@@ -240,8 +242,9 @@ int main(int argc, char **argv)
             sweep(&SCENARIOS[i], &options, &totals);
         }
     }
-    printf("powercut: %s: %u operations, %u cuts, %u double cuts, %u lives, %u failures\n",
-           totals.failures || totals.lives == 0 ? "FAILED" : "passed", totals.operations,
-           totals.cuts, totals.double_cuts, totals.lives, totals.failures);
+    printf(
+        "powercut: %s: %u operations, %u cuts, %u double cuts, %u lives, %u bricks, %u failures\n",
+        totals.failures || totals.lives == 0 ? "FAILED" : "passed", totals.operations, totals.cuts,
+        totals.double_cuts, totals.lives, totals.bricks, totals.failures);
     return totals.failures || totals.lives == 0 ? 1 : 0;
 }

@@ -601,6 +601,37 @@ static void bytes_behind_the_image_do_no_harm(void **state)
     free(image.bytes);
 }
 
+static void what_others_do_to_the_image_during_a_session_is_noticed(void **state)
+{
+    (void)state;
+    struct device_image image = DEVICE_IMAGE(.len = 9000);
+    for (uint32_t when = 1000; when <= 9000; when += 4000) {
+        DEVICE_START(.running = "ota_0");
+        esp_ota_handle_t handle = begin("ota_1", OTA_WITH_SEQUENTIAL_WRITES);
+        for (uint32_t at = 0; at < image.len; at += 1000) {
+            uint32_t len = image.len - at < 1000 ? image.len - at : 1000;
+            assert_int_equal(esp_ota_write(handle, image.bytes + at, len), ESP_OK);
+            if (at + 1000 == when) {
+                assert_int_equal(esp_partition_write(device_partition("ota_1"), 500, "\0\0\0\0", 4),
+                                 ESP_OK);
+            }
+        }
+        assert_int_equal(esp_ota_end(handle), ESP_ERR_OTA_VALIDATE_FAILED);
+    }
+    free(image.bytes);
+}
+
+static void an_image_written_by_one_session_alone_is_not_read_a_second_time(void **state)
+{
+    (void)state;
+    DEVICE_START(.running = "ota_0");
+    g_flash.is_unmapped = true;
+    struct device_image image = DEVICE_IMAGE(.len = 30000);
+    assert_int_equal(device_install("ota_1", image), ESP_OK);
+    assert_in_range(g_flash.read_bytes, image.len, image.len + 1000);
+    free(image.bytes);
+}
+
 static void end_and_abort_leave_the_boot_choice_alone(void **state)
 {
     (void)state;
@@ -753,6 +784,8 @@ int main(void)
         FACT(every_damaged_byte_of_an_image_is_noticed),
         FACT(a_truncated_image_is_noticed_at_every_length),
         FACT(bytes_behind_the_image_do_no_harm),
+        FACT(what_others_do_to_the_image_during_a_session_is_noticed),
+        FACT(an_image_written_by_one_session_alone_is_not_read_a_second_time),
         FACT(end_and_abort_leave_the_boot_choice_alone),
         FACT(a_failing_sync_is_an_error_of_end),
         FACT(a_partition_table_is_verified_before_it_counts),

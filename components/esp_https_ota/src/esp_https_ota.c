@@ -339,18 +339,29 @@ static esp_err_t check_start(const struct session *session)
     return has_image(session->final) ? ota_header_check(&header) : ota_header_check_size(&header);
 }
 
+static esp_err_t erase_for_image(const struct session *session)
+{
+    uint32_t unit = session->staging->erase_size;
+    int64_t size = image_size(session);
+    uint32_t len = size > 0 ? (uint32_t)size : session->staging->size;
+    return esp_partition_erase_range(session->staging, 0, (len + unit - 1) / unit * unit);
+}
+
+// differs: opened as a resumption from 0, which leaves the records alone. ESP-IDF erases the record of the passive slot here;
+// then a refused image would change otadata, if not the boot choice.
 static esp_err_t open_transaction(struct session *session)
 {
-    size_t erase_size = OTA_WITH_SEQUENTIAL_WRITES;
-    if (session->erases_in_bulk) {
-        int64_t size = image_size(session);
-        erase_size = size > 0 ? (size_t)size : OTA_SIZE_UNKNOWN;
-    }
-    esp_err_t err = esp_ota_begin(session->staging, erase_size, &session->ota);
-    if (err != ESP_OK || session->final == session->staging) {
+    size_t erase_size = session->erases_in_bulk ? 0 : OTA_WITH_SEQUENTIAL_WRITES;
+    esp_err_t err = esp_ota_resume(session->staging, erase_size, 0, &session->ota);
+    if (err != ESP_OK) {
         return err;
     }
-    err = esp_ota_set_final_partition(session->ota, session->final, session->copies_to_final);
+    if (session->erases_in_bulk) {
+        err = erase_for_image(session);
+    }
+    if (err == ESP_OK && session->final != session->staging) {
+        err = esp_ota_set_final_partition(session->ota, session->final, session->copies_to_final);
+    }
     if (err != ESP_OK) {
         ESP_IGNORE_ERROR(esp_ota_abort(session->ota)); // the handle is ours
     }

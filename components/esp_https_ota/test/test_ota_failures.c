@@ -11,10 +11,12 @@
 
 // ----------------------------------------------------------------------- allocations
 
-static bool s_is_counting;
-static unsigned s_allocations;
-static unsigned s_fail_allocation; // this one fails; 0: none
+// volatile: the compiler believes that malloc() looks at none of these
+static volatile bool s_is_counting;
+static volatile unsigned s_allocations;
+static volatile unsigned s_fail_allocation; // this one fails; 0: none
 
+// NOLINTBEGIN(readability-identifier-naming): the linker gives these names (--wrap)
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *block, size_t size);
@@ -41,6 +43,7 @@ void *__wrap_realloc(void *block, size_t size)
 {
     return must_fail() ? NULL : __real_realloc(block, size);
 }
+// NOLINTEND(readability-identifier-naming)
 
 // ----------------------------------------------------------------------- one update
 
@@ -204,7 +207,9 @@ static void the_sweep_reaches_allocations_at_all(void **state)
     s_fail_allocation = 1;
     void *volatile block = malloc(8);
     s_is_counting = false;
-    assert_null(block);
+    bool has_failed = block == NULL;
+    free(block);
+    assert_true(has_failed);
 }
 
 int main(void)
