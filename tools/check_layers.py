@@ -30,7 +30,7 @@ ROWS = [
     ["log", "esp_app_format"],
     ["esp_system", "esp_event"],
     ["spi_flash", "efuse"],
-    ["bootloader_support"],
+    ["bootloader_support", "ota_stage"],
     ["esp_partition", "partition_table", "esp_crt_bundle"],
     ["app_update", "esp_http_client", "nvs_flash"],
     ["esp_https_ota", "esp_delta_ota", "esp_encrypted_img"],
