@@ -24,6 +24,7 @@ static const struct vector_kind KINDS[] = {
     {"partition_table", check_partition_table, NULL},
     {"partition_csv", check_partition_csv, NULL},
     {"partition_csv_out", check_partition_csv_out, NULL},
+    {"pre_encrypted", check_pre_encrypted, NULL},
     {"input", NULL, NO_VERDICT},
     {"key", NULL, NO_VERDICT},
     {"otadata", NULL, NO_VERDICT},

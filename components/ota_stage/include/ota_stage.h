@@ -6,6 +6,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "esp_compiler.h"
 #include "esp_err.h"
 
 #ifdef __cplusplus
