@@ -1,0 +1,148 @@
+// NOR rules of the tail: a sector is erased only while the other one is in charge or none is, its header is programmed in
+// one operation and counts only complete, and clearing lets bits of the magic fall.
+
+#include "ota_tail.h"
+
+#include <string.h>
+
+#define VERSION 1u
+
+static uint32_t sector_offset(const esp_partition_t *slot, int sector)
+{
+    return ota_tail_offset(slot) + (uint32_t)sector * OTA_TAIL_SECTOR;
+}
+
+uint32_t ota_tail_offset(const esp_partition_t *slot)
+{
+    return slot->size / OTA_TAIL_SECTOR * OTA_TAIL_SECTOR - ESP_OTA_JOURNAL_LEN;
+}
+
+bool ota_tail_has_room(const esp_partition_t *slot, uint32_t len)
+{
+    return slot->size >= ESP_OTA_JOURNAL_LEN + OTA_TAIL_SECTOR && len <= ota_tail_offset(slot);
+}
+
+uint32_t ota_tail_crc(uint32_t crc, const void *data, size_t len)
+{
+    const uint8_t *bytes = data;
+    crc = ~crc;
+    while (len-- > 0) {
+        crc ^= *bytes++;
+        for (int bit = 0; bit < 8; bit++) {
+            crc = crc >> 1 ^ (0xEDB88320u & (0u - (crc & 1)));
+        }
+    }
+    return ~crc;
+}
+
+static uint32_t header_crc(const struct ota_tail_header *header)
+{
+    return ota_tail_crc(0, header, offsetof(struct ota_tail_header, crc));
+}
+
+static bool is_valid(const struct ota_tail_header *header)
+{
+    bool is_known = header->magic == OTA_TAIL_JOURNAL || header->magic == OTA_TAIL_FINALIZE;
+    return is_known && header->version == VERSION && header->crc == header_crc(header);
+}
+
+static esp_err_t read_header(const esp_partition_t *slot, int sector,
+                             struct ota_tail_header *header)
+{
+    return esp_partition_read_raw(slot, sector_offset(slot, sector), header, sizeof(*header));
+}
+
+esp_err_t ota_tail_read(const esp_partition_t *slot, struct ota_tail_header *header, int *sector)
+{
+    struct ota_tail_header headers[2];
+    for (int i = 0; i < 2; i++) {
+        esp_err_t err = read_header(slot, i, &headers[i]);
+        if (err != ESP_OK) {
+            return err;
+        }
+    }
+    bool is_first = is_valid(&headers[0]);
+    bool is_second = is_valid(&headers[1]);
+    if (!is_first && !is_second) {
+        *sector = OTA_TAIL_NONE;
+        return ESP_OK;
+    }
+    // The difference, so that a generation that wrapped around is still the newer one.
+    bool is_second_newer = (int32_t)(headers[1].generation - headers[0].generation) > 0;
+    *sector = is_second && (!is_first || is_second_newer) ? 1 : 0;
+    *header = headers[*sector];
+    return ESP_OK;
+}
+
+void ota_tail_prepare(struct ota_tail_header *header, uint32_t magic, uint32_t generation)
+{
+    memset(header, 0xFF, sizeof(*header));
+    header->magic = magic;
+    header->version = VERSION;
+    header->record_len = 0;
+    header->generation = generation;
+}
+
+esp_err_t ota_tail_write(const esp_partition_t *slot, int sector, struct ota_tail_header *header)
+{
+    header->crc = header_crc(header);
+    return esp_partition_write_raw(slot, sector_offset(slot, sector), header, sizeof(*header));
+}
+
+esp_err_t ota_tail_erase(const esp_partition_t *slot, int sector)
+{
+    return esp_partition_erase_range(slot, sector_offset(slot, sector), OTA_TAIL_SECTOR);
+}
+
+esp_err_t ota_tail_clear(const esp_partition_t *slot, int sector, uint32_t magic)
+{
+    static const uint32_t cleared = 0;
+    struct ota_tail_header header;
+    esp_err_t err = read_header(slot, sector, &header);
+    if (err != ESP_OK || !is_valid(&header) || header.magic != magic) {
+        return err;
+    }
+    return esp_partition_write_raw(slot, sector_offset(slot, sector), &cleared, sizeof(cleared));
+}
+
+// A header that was cleared is known by the CRC of what it was.
+static bool was_ours(struct ota_tail_header header)
+{
+    header.magic = OTA_TAIL_JOURNAL;
+    bool was_journal = is_valid(&header);
+    header.magic = OTA_TAIL_FINALIZE;
+    return was_journal || is_valid(&header);
+}
+
+static esp_err_t is_erased(const esp_partition_t *slot, int sector, bool *is_erased)
+{
+    uint8_t chunk[256];
+    *is_erased = true;
+    for (uint32_t at = 0; at < OTA_TAIL_SECTOR && *is_erased; at += sizeof(chunk)) {
+        esp_err_t err =
+            esp_partition_read_raw(slot, sector_offset(slot, sector) + at, chunk, sizeof(chunk));
+        if (err != ESP_OK) {
+            return err;
+        }
+        for (size_t i = 0; i < sizeof(chunk) && *is_erased; i++) {
+            *is_erased = chunk[i] == 0xFF;
+        }
+    }
+    return ESP_OK;
+}
+
+esp_err_t ota_tail_is_free(const esp_partition_t *slot, bool *is_free)
+{
+    *is_free = true;
+    for (int i = 0; i < 2 && *is_free; i++) {
+        struct ota_tail_header header;
+        esp_err_t err = read_header(slot, i, &header);
+        if (err == ESP_OK && !was_ours(header)) {
+            err = is_erased(slot, i, is_free);
+        }
+        if (err != ESP_OK) {
+            return err;
+        }
+    }
+    return ESP_OK;
+}
