@@ -150,7 +150,7 @@ esp_err_t esp_ota_get_prefix_digest(esp_ota_handle_t handle, uint32_t *image_off
 // record, copies sector by sector, verifies the copy, and clears the record. A cut anywhere leaves the record, and
 // esp_ota_finish_pending_copy() repeats the copy. The record is a sector of the journal's mechanics with its own magic, in the
 // staging slot, or, when that is no OTA slot or has no room, in another OTA slot that does not run and leaves its last two
-// sectors free:
+// sectors free or holds no valid image. Where there is none, esp_ota_end() answers ESP_ERR_NOT_SUPPORTED and copies nothing.
 //
 //       0   4  magic "OTAF" (0x4641544F)      28   4  dst_address          44   8  reserved: 0xFF
 //       4   2  version, 1                     32   4  dst_size             52  32  digest: SHA-256 of the len staged bytes

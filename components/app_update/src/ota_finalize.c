@@ -168,6 +168,17 @@ struct pending {
     struct ota_tail_copy copy;
 };
 
+// The tail of a slot without a valid image is nobody's; else it must be free, as something may follow the image.
+static esp_err_t may_spare(const esp_partition_t *slot, bool *may)
+{
+    struct image_info info;
+    esp_err_t err = ota_tail_is_free(slot, may);
+    if (err == ESP_OK && !*may) {
+        *may = ota_describe_verify(slot, false, &info) != IMAGE_OK;
+    }
+    return err;
+}
+
 static esp_err_t may_hold(const esp_partition_t *slot, const esp_partition_t *staging,
                           const esp_partition_t *final, uint32_t len, bool *may)
 {
@@ -177,24 +188,25 @@ static esp_err_t may_hold(const esp_partition_t *slot, const esp_partition_t *st
         return ESP_OK;
     }
     *may = slot == final || !ota_session_is_in_use(slot);
-    return *may ? ota_tail_is_free(slot, may) : ESP_OK;
+    return *may ? may_spare(slot, may) : ESP_OK;
 }
 
-// The staging slot, else the first slot that leaves its tail free.
+// The staging slot, else the first other one that can, the final one last: everything else in it is to stay as it is.
 static esp_err_t find_holder(const esp_partition_t *staging, const esp_partition_t *final,
                              uint32_t len, const esp_partition_t **holder)
 {
-    bool may = false;
-    if (ota_select_is_ota_slot(staging)) {
-        esp_err_t err = may_hold(staging, staging, final, len, &may);
-        if (err != ESP_OK || may) {
-            *holder = staging;
-            return err;
-        }
-    }
+    const esp_partition_t *candidates[SLOT_MAX + 2] = {staging};
     for (uint32_t i = 0; i < SLOT_MAX; i++) {
         const esp_partition_t *slot = ota_select_slot(i);
-        esp_err_t err = slot ? may_hold(slot, staging, final, len, &may) : ESP_OK;
+        candidates[i + 1] = slot != final ? slot : NULL;
+    }
+    candidates[SLOT_MAX + 1] = final;
+    for (uint32_t i = 0; i < SLOT_MAX + 2; i++) {
+        const esp_partition_t *slot = candidates[i];
+        bool may = false;
+        esp_err_t err = slot && ota_select_is_ota_slot(slot)
+                            ? may_hold(slot, staging, final, len, &may)
+                            : ESP_OK;
         if (err != ESP_OK || may) {
             *holder = slot;
             return err;

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define VERSION 1u
+#define VERSION    1u
+#define SCAN_CHUNK 256u // chosen: on the stack
 
 static uint32_t sector_offset(const esp_partition_t *slot, int sector)
 {
@@ -114,19 +115,35 @@ static bool was_ours(struct ota_tail_header header)
     return was_journal || is_valid(&header);
 }
 
-static esp_err_t is_erased(const esp_partition_t *slot, int sector, bool *is_erased)
+// The bytes that stay erased in every record of a copy, also in one that was torn while it was programmed or erased. chosen:
+// an image that ends within them would need a digest with four bytes of 0xFF at the right place.
+static bool may_be_torn(const struct ota_tail_header *header)
 {
-    uint8_t chunk[256];
+    struct ota_tail_header blank;
+    memset(&blank, 0xFF, sizeof(blank));
+    const struct ota_tail_copy *copy = &header->body.copy;
+    return header->reserved == blank.reserved && header->reserved_2 == blank.reserved_2 &&
+           memcmp(copy->reserved, blank.body.bytes, sizeof(copy->reserved)) == 0 &&
+           memcmp(header->body.bytes + sizeof(*copy), blank.body.bytes,
+                  sizeof(header->body) - sizeof(*copy)) == 0;
+}
+
+static esp_err_t is_rest_erased(const esp_partition_t *slot, int sector, bool *is_erased)
+{
+    uint8_t chunk[SCAN_CHUNK];
+    uint32_t offset = sector_offset(slot, sector);
     *is_erased = true;
-    for (uint32_t at = 0; at < OTA_TAIL_SECTOR && *is_erased; at += sizeof(chunk)) {
-        esp_err_t err =
-            esp_partition_read_raw(slot, sector_offset(slot, sector) + at, chunk, sizeof(chunk));
+    for (uint32_t at = sizeof(struct ota_tail_header); at < OTA_TAIL_SECTOR && *is_erased;) {
+        uint32_t left = OTA_TAIL_SECTOR - at;
+        uint32_t part = left < SCAN_CHUNK ? left : SCAN_CHUNK;
+        esp_err_t err = esp_partition_read_raw(slot, offset + at, chunk, part);
         if (err != ESP_OK) {
             return err;
         }
-        for (size_t i = 0; i < sizeof(chunk) && *is_erased; i++) {
+        for (uint32_t i = 0; i < part && *is_erased; i++) {
             *is_erased = chunk[i] == 0xFF;
         }
+        at += part;
     }
     return ESP_OK;
 }
@@ -138,7 +155,8 @@ esp_err_t ota_tail_is_free(const esp_partition_t *slot, bool *is_free)
         struct ota_tail_header header;
         esp_err_t err = read_header(slot, i, &header);
         if (err == ESP_OK && !was_ours(header)) {
-            err = is_erased(slot, i, is_free);
+            *is_free = may_be_torn(&header);
+            err = *is_free ? is_rest_erased(slot, i, is_free) : ESP_OK;
         }
         if (err != ESP_OK) {
             return err;

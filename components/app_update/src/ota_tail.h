@@ -81,5 +81,5 @@ esp_err_t ota_tail_erase(const esp_partition_t *slot, int sector) ESP_MUST_CHECK
 // Clears the header of a sector if it is a valid one with this magic.
 esp_err_t ota_tail_clear(const esp_partition_t *slot, int sector, uint32_t magic) ESP_MUST_CHECK;
 
-// Whether both sectors are erased or hold nothing but headers of ours, valid or cleared.
+// Whether each sector is erased or ours: valid, cleared, or torn while a record of a copy was written or erased.
 esp_err_t ota_tail_is_free(const esp_partition_t *slot, bool *is_free) ESP_MUST_CHECK;
