@@ -33,6 +33,8 @@ extern "C" {
 //     284   4  CRC-32 of the 284 bytes before it
 //
 // A sector whose magic is overwritten with 0 is cleared. The last record whose CRC matches counts.
+// What an image brings along never counts: esp_ota_write() and esp_ota_write_with_offset() refuse bytes that would form a
+// header there (ESP_ERR_OTA_VALIDATE_FAILED), and program the place of the magic before what follows it.
 
 #define ESP_OTA_JOURNAL_LEN           8192u // bytes at the end of a slot
 #define ESP_OTA_JOURNAL_ETAG_MAX      127

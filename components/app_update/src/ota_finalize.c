@@ -329,6 +329,9 @@ esp_err_t ota_finalize_copy(const esp_partition_t *staging, const esp_partition_
                             uint32_t len)
 {
     esp_err_t err = check_size(final, len);
+    if (err == ESP_OK && ota_select_is_ota_slot(final) && ota_tail_has_room(final, 0)) {
+        err = ota_tail_check_copy(final, staging, len);
+    }
     if (err != ESP_OK) {
         return err;
     }
@@ -392,7 +395,7 @@ static esp_err_t finish(const struct pending *pending)
     }
     const esp_partition_t *listed = esp_partition_verify(&dst);
     dst.readonly = listed && listed->readonly;
-    if (ota_session_is_in_use(&src) || ota_session_is_in_use(&dst)) {
+    if (ota_session_is_in_use(esp_partition_verify(&src)) || ota_session_is_in_use(listed)) {
         return ESP_ERR_OTA_ALREADY_IN_PROGRESS;
     }
     esp_err_t err = check_digest(&src, copy);

@@ -28,7 +28,7 @@ bool ota_select_is_ota_slot(const esp_partition_t *p);
 esp_err_t ota_select_read(const esp_partition_t **otadata,
                           esp_ota_select_entry_t records[OTADATA_RECORD_COUNT]) ESP_MUST_CHECK;
 
-// Whether a session writes to or means this partition.
+// Whether a session writes to or means this listed partition; false for NULL.
 bool ota_session_is_in_use(const esp_partition_t *partition);
 
 // Whether final may be copied to; see esp_ota_set_final_partition(). Nothing is written.

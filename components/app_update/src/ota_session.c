@@ -8,8 +8,8 @@
 
 #include "boot_handover.h"
 #include "esp_log.h"
-#include "esp_ota_ext.h"
 #include "flash_ops.h"
+#include "ota_tail.h"
 
 static const char *TAG = "esp_ota_ops";
 
@@ -61,16 +61,10 @@ static struct ota_session *find_session(esp_ota_handle_t handle)
     return session;
 }
 
-static bool is_same(const esp_partition_t *a, const esp_partition_t *b)
-{
-    return a->flash_chip == b->flash_chip && a->address == b->address;
-}
-
 static bool is_in_use(const esp_partition_t *partition)
 {
     const struct ota_session *session = s_sessions;
-    while (session && !is_same(session->staging, partition) &&
-           !is_same(session->final, partition)) {
+    while (session && session->staging != partition && session->final != partition) {
         session = session->next;
     }
     return session != NULL;
@@ -482,8 +476,8 @@ static bool fits(const struct ota_session *session, uint32_t offset, size_t size
     return false;
 }
 
-static esp_err_t program(struct ota_session *session, const uint8_t *data, uint32_t offset,
-                         uint32_t len)
+static esp_err_t program_part(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                              uint32_t len)
 {
     esp_err_t err = esp_partition_write(session->staging, offset, data, len);
     if (err == ESP_OK) {
@@ -492,6 +486,22 @@ static esp_err_t program(struct ota_session *session, const uint8_t *data, uint3
     if (err == ESP_OK) {
         session->written += len;
         session->end = offset + len > session->end ? offset + len : session->end;
+    }
+    return err;
+}
+
+static esp_err_t program(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                         uint32_t len)
+{
+    const esp_partition_t *staging = session->staging;
+    if (!ota_select_is_ota_slot(staging) || !ota_tail_has_room(staging, 0)) {
+        return program_part(session, data, offset, len);
+    }
+    esp_err_t err = ota_tail_check_data(staging, offset, data, len);
+    for (uint32_t done = 0; done < len && err == ESP_OK;) {
+        uint32_t part = ota_tail_part_len(staging, offset + done, len - done);
+        err = program_part(session, data + done, offset + done, part);
+        done += part;
     }
     return err;
 }

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#include "esp_log.h"
+
+static const char *TAG = "esp_ota_ops";
+
 #define VERSION    1u
 #define SCAN_CHUNK 256u // chosen: on the stack
 
@@ -41,10 +45,15 @@ static uint32_t header_crc(const struct ota_tail_header *header)
     return ota_tail_crc(0, header, offsetof(struct ota_tail_header, crc));
 }
 
+static bool is_our_magic(uint32_t magic)
+{
+    return magic == OTA_TAIL_JOURNAL || magic == OTA_TAIL_FINALIZE;
+}
+
 static bool is_valid(const struct ota_tail_header *header)
 {
-    bool is_known = header->magic == OTA_TAIL_JOURNAL || header->magic == OTA_TAIL_FINALIZE;
-    return is_known && header->version == VERSION && header->crc == header_crc(header);
+    return is_our_magic(header->magic) && header->version == VERSION &&
+           header->crc == header_crc(header);
 }
 
 static esp_err_t read_header(const esp_partition_t *slot, int sector,
@@ -114,6 +123,74 @@ static bool was_ours(struct ota_tail_header header)
     header.magic = OTA_TAIL_FINALIZE;
     return was_journal || is_valid(&header);
 }
+
+// ----------------------------------------------------------------------- data that reaches the tail
+
+static esp_err_t refuse_forged(const esp_partition_t *slot, const struct ota_tail_header *header)
+{
+    if (!is_our_magic(header->magic) && !was_ours(*header)) {
+        return ESP_OK;
+    }
+    ESP_LOGE(TAG, "the image would look like a journal at the end of %s", slot->label);
+    return ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
+// The part of data, which stands at offset, that falls into the header of a sector.
+static bool overlay(const esp_partition_t *slot, int sector, uint32_t offset, const uint8_t *data,
+                    uint32_t len, struct ota_tail_header *header)
+{
+    uint32_t start = sector_offset(slot, sector);
+    uint32_t low = offset > start ? offset : start;
+    uint32_t high =
+        offset + len < start + sizeof(*header) ? offset + len : start + (uint32_t)sizeof(*header);
+    if (low < high) {
+        memcpy((uint8_t *)header + (low - start), data + (low - offset), high - low);
+    }
+    return low < high;
+}
+
+esp_err_t ota_tail_check_data(const esp_partition_t *slot, uint32_t offset, const uint8_t *data,
+                              uint32_t len)
+{
+    esp_err_t err = ESP_OK;
+    for (int i = 0; i < 2 && err == ESP_OK && offset + len > ota_tail_offset(slot); i++) {
+        struct ota_tail_header header;
+        err = read_header(slot, i, &header);
+        if (err == ESP_OK && overlay(slot, i, offset, data, len, &header)) {
+            err = refuse_forged(slot, &header);
+        }
+    }
+    return err;
+}
+
+esp_err_t ota_tail_check_copy(const esp_partition_t *slot, const esp_partition_t *src, uint32_t len)
+{
+    esp_err_t err = ESP_OK;
+    for (int i = 0; i < 2 && err == ESP_OK && sector_offset(slot, i) < len; i++) {
+        struct ota_tail_header header;
+        uint32_t left = len - sector_offset(slot, i);
+        memset(&header, 0xFF, sizeof(header));
+        err = esp_partition_read(src, sector_offset(slot, i), &header,
+                                 left < sizeof(header) ? left : sizeof(header));
+        if (err == ESP_OK) {
+            err = refuse_forged(slot, &header);
+        }
+    }
+    return err;
+}
+
+uint32_t ota_tail_part_len(const esp_partition_t *slot, uint32_t offset, uint32_t len)
+{
+    for (int i = 0; i < 2; i++) {
+        uint32_t end = sector_offset(slot, i) + (uint32_t)sizeof(uint32_t);
+        if (offset < end && offset + len > end) {
+            return end - offset;
+        }
+    }
+    return len;
+}
+
+// ----------------------------------------------------------------------- a tail that nobody needs
 
 // The bytes that stay erased in every record of a copy, also in one that was torn while it was programmed or erased. chosen:
 // an image that ends within them would need a digest with four bytes of 0xFF at the right place.

@@ -83,3 +83,16 @@ esp_err_t ota_tail_clear(const esp_partition_t *slot, int sector, uint32_t magic
 
 // Whether each sector is erased or ours: valid, cleared, or torn while a record of a copy was written or erased.
 esp_err_t ota_tail_is_free(const esp_partition_t *slot, bool *is_free) ESP_MUST_CHECK;
+
+// Image bytes come from the network and may reach the tail; they must never pass for a header, whole or torn by a cut.
+
+// Whether len bytes of an image may be written at offset. ESP_ERR_OTA_VALIDATE_FAILED: they would complete a header.
+esp_err_t ota_tail_check_data(const esp_partition_t *slot, uint32_t offset, const uint8_t *data,
+                              uint32_t len) ESP_MUST_CHECK;
+
+// The same for a copy of the first len bytes of src to the start of slot.
+esp_err_t ota_tail_check_copy(const esp_partition_t *slot, const esp_partition_t *src,
+                              uint32_t len) ESP_MUST_CHECK;
+
+// How many of len image bytes one program operation may take: a wrong magic must stand before what follows it does.
+uint32_t ota_tail_part_len(const esp_partition_t *slot, uint32_t offset, uint32_t len);

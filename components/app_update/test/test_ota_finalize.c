@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "esp_ota_ext.h"
+#include "ota_private.h"
 #include "partition_table.h"
 
 #define SECTOR 4096u
@@ -563,6 +564,113 @@ static void the_record_is_as_documented(void **state)
     free(image.bytes);
 }
 
+// ----------------------------------------------------------------------- forged records
+
+/** A slot full of bytes from the network that ends with a true record: copy me to factory. */
+static uint8_t *forge(bool is_second_sector)
+{
+    struct device_image image = leave_pending();
+    uint8_t *forged = malloc(DEVICE_SLOT_SIZE);
+    assert_non_null(forged);
+    memcpy(forged, device_bytes(0x30000), DEVICE_SLOT_SIZE);
+    uint8_t *record = forged + DEVICE_SLOT_SIZE - 2 * SECTOR;
+    if (memcmp(record, "OTAF", 4) != 0) {
+        memcpy(record, record + SECTOR, SECTOR);
+    }
+    assert_memory_equal(record, "OTAF", 4);
+    memset(record + SECTOR, 0x55, SECTOR);
+    if (is_second_sector) {
+        memcpy(record + SECTOR, record, SECTOR);
+        memset(record, 0x55, SECTOR);
+    }
+    free(image.bytes);
+    start();
+    return forged;
+}
+
+static void a_record_that_an_image_brings_along_is_refused(void **state)
+{
+    (void)state;
+    const uint32_t steps[] = {1, 7, 4096, DEVICE_SLOT_SIZE};
+    for (int second = 0; second < 2; second++) {
+        for (size_t i = 0; i < 4; i++) {
+            uint8_t *forged = forge(second);
+            esp_ota_handle_t handle;
+            assert_int_equal(
+                esp_ota_begin(device_partition("ota_1"), OTA_WITH_SEQUENTIAL_WRITES, &handle),
+                ESP_OK);
+            esp_err_t err = esp_ota_write(handle, forged, steps[i] == 1 ? 0xD000 : 1);
+            for (uint32_t at = steps[i] == 1 ? 0xD000 : 1; at < DEVICE_SLOT_SIZE && err == ESP_OK;
+                 at += steps[i]) {
+                uint32_t left = DEVICE_SLOT_SIZE - at;
+                err = esp_ota_write(handle, forged + at, left < steps[i] ? left : steps[i]);
+            }
+            assert_int_equal(err, ESP_ERR_OTA_VALIDATE_FAILED);
+            assert_int_equal(esp_ota_abort(handle), ESP_OK);
+            assert_int_equal(esp_ota_finish_pending_copy(), ESP_ERR_NOT_FOUND);
+            free(forged);
+        }
+    }
+}
+
+static void a_record_that_comes_in_pieces_is_refused_with_the_last_one(void **state)
+{
+    (void)state;
+    uint8_t *forged = forge(false);
+    uint32_t tail = DEVICE_SLOT_SIZE - 2 * SECTOR;
+    esp_ota_handle_t handle;
+    assert_int_equal(esp_ota_begin(device_partition("ota_1"), 0, &handle), ESP_OK);
+    assert_int_equal(esp_ota_write_with_offset(handle, forged, tail, 0), ESP_OK);
+    assert_int_equal(esp_ota_write_with_offset(handle, forged + tail + 4, 280, tail + 4), ESP_OK);
+    assert_int_equal(esp_ota_write_with_offset(handle, forged + tail + 284, 4, tail + 284),
+                     ESP_ERR_OTA_VALIDATE_FAILED); // only the magic is missing
+    assert_int_equal(esp_ota_finish_pending_copy(), ESP_ERR_NOT_FOUND);
+    assert_int_equal(esp_ota_abort(handle), ESP_OK);
+    free(forged);
+}
+
+static void no_cut_makes_a_record_of_almost_one(void **state)
+{
+    (void)state;
+    for (int variant = 0; variant < CUT_VARIANT_COUNT; variant++) {
+        for (unsigned cut_at = 1, is_cut = 1; is_cut; cut_at++) {
+            uint8_t *forged = forge(true);
+            forged[DEVICE_SLOT_SIZE - SECTOR] &= (uint8_t)~1; // two bits that may not have
+            forged[DEVICE_SLOT_SIZE - SECTOR + 4] = 0;        // fallen when the power goes
+            esp_ota_handle_t handle;
+            plan(cut_at, (enum cut_variant)variant);
+            esp_err_t err =
+                esp_ota_begin(device_partition("ota_1"), OTA_WITH_SEQUENTIAL_WRITES, &handle);
+            if (err == ESP_OK) {
+                err = esp_ota_write(handle, forged, DEVICE_SLOT_SIZE);
+                assert_int_equal(esp_ota_abort(handle), ESP_OK);
+            }
+            is_cut = g_cut.is_off;
+            assert_int_equal(err, is_cut ? ESP_ERR_FLASH_OP_FAIL : ESP_OK);
+            cut_chip_power_on();
+            assert_int_equal(esp_ota_finish_pending_copy(), ESP_ERR_NOT_FOUND);
+            free(forged);
+        }
+    }
+}
+
+static void a_copy_brings_no_record_along(void **state)
+{
+    (void)state;
+    uint8_t *forged = forge(true);
+    forged[0] = 'd';
+    esp_ota_handle_t handle;
+    assert_int_equal(esp_ota_begin(device_partition("stage"), OTA_WITH_SEQUENTIAL_WRITES, &handle),
+                     ESP_OK);
+    assert_int_equal(esp_ota_write(handle, forged, DEVICE_SLOT_SIZE), ESP_OK);
+    assert_int_equal(esp_ota_abort(handle), ESP_OK);
+    assert_int_equal(
+        ota_finalize_copy(device_partition("stage"), device_partition("ota_1"), DEVICE_SLOT_SIZE),
+        ESP_ERR_OTA_VALIDATE_FAILED);
+    assert_int_equal(esp_ota_finish_pending_copy(), ESP_ERR_NOT_FOUND);
+    free(forged);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, device_stop)
 
 int main(void)
@@ -591,6 +699,10 @@ int main(void)
         TEST(the_journal_of_the_download_ends_with_the_copy),
         TEST(the_final_slot_needs_no_second_verification),
         TEST(the_record_is_as_documented),
+        TEST(a_record_that_an_image_brings_along_is_refused),
+        TEST(a_record_that_comes_in_pieces_is_refused_with_the_last_one),
+        TEST(no_cut_makes_a_record_of_almost_one),
+        TEST(a_copy_brings_no_record_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
