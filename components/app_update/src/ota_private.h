@@ -27,3 +27,21 @@ bool ota_select_is_ota_slot(const esp_partition_t *p);
 // Reads both records. ESP_ERR_NOT_FOUND: no otadata partition.
 esp_err_t ota_select_read(const esp_partition_t **otadata,
                           esp_ota_select_entry_t records[OTADATA_RECORD_COUNT]) ESP_MUST_CHECK;
+
+// Whether a session writes to or means this listed partition; false for NULL.
+bool ota_session_is_in_use(const esp_partition_t *partition);
+
+// Whether final may be copied to; see esp_ota_set_final_partition(). Nothing is written.
+esp_err_t ota_finalize_check(const esp_partition_t *staging,
+                             const esp_partition_t *final) ESP_MUST_CHECK;
+
+// Verifies what stands in where as what final is to hold: image at final's address, table, or anything (data).
+esp_err_t ota_finalize_verify(const esp_partition_t *where,
+                              const esp_partition_t *final) ESP_MUST_CHECK;
+
+// Copies len verified bytes under the protection of a record; see esp_ota_ext.h.
+esp_err_t ota_finalize_copy(const esp_partition_t *staging, const esp_partition_t *final,
+                            uint32_t len) ESP_MUST_CHECK;
+
+// Completes pending copies that concern partition, before something is written there.
+esp_err_t ota_finalize_make_way(const esp_partition_t *partition) ESP_MUST_CHECK;

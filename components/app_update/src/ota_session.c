@@ -9,7 +9,7 @@
 #include "boot_handover.h"
 #include "esp_log.h"
 #include "flash_ops.h"
-#include "partition_table.h"
+#include "ota_tail.h"
 
 static const char *TAG = "esp_ota_ops";
 
@@ -22,17 +22,17 @@ struct ota_session {
     bool copies_to_final;
     bool erases_on_the_fly;
     bool is_resumed;
-    bool
-        is_scattered; // esp_ota_write_with_offset was used: the verifier did not see the image in order
     uint32_t position;     // next write of esp_ota_write
     uint32_t erased_end;   // on the fly: everything below is erased or written
+    uint32_t end;          // of the last byte that stands on flash
     uint32_t written;      // bytes written in this session
     const uint8_t *mapped; // the staging partition through the chip's mapping; NULL: not mapped
     esp_partition_mmap_handle_t mapping;
-    struct image_verifier verifier;
-    struct flash_watch watch; // on the staging partition
-    bool
-        was_touched_by_other; // not only this session wrote there: what the verifier saw may be gone
+    bool is_followed;               // verifier or hash has seen everything below position
+    struct image_verifier verifier; // of an image
+    struct crypto_hash hash;        // of anything else
+    struct flash_watch watch;       // on the staging partition
+    bool was_touched_by_other;      // not only this session wrote there: what was seen may be gone
     struct ota_session *next;
 };
 
@@ -70,6 +70,14 @@ static bool is_in_use(const esp_partition_t *partition)
         session = session->next;
     }
     return session != NULL;
+}
+
+bool ota_session_is_in_use(const esp_partition_t *partition)
+{
+    lock_sessions();
+    bool is_taken = is_in_use(partition);
+    unlock_sessions();
+    return is_taken;
 }
 
 static esp_err_t add_session(struct ota_session *session)
@@ -157,12 +165,14 @@ static void start_verifier(struct ota_session *session)
 {
     struct image_rules rules = {
         .chip = boot_handover_get()->chip,
-        .flash_offset = session->staging->address,
+        .flash_offset =
+            session->copies_to_final ? session->final->address : session->staging->address,
         .partition_size = session->staging->size < session->final->size ? session->staging->size
                                                                         : session->final->size,
         .is_bootloader = session->final->type == ESP_PARTITION_TYPE_BOOTLOADER,
     };
     image_verifier_begin(&session->verifier, &rules);
+    esp_crypto.sha256_begin(&session->hash);
 }
 
 static esp_err_t open_session(const esp_partition_t *partition, struct ota_session **out)
@@ -172,6 +182,9 @@ static esp_err_t open_session(const esp_partition_t *partition, struct ota_sessi
         return ESP_ERR_NOT_FOUND;
     }
     esp_err_t err = check_target(known);
+    if (err == ESP_OK) {
+        err = ota_finalize_make_way(known);
+    }
     if (err != ESP_OK) {
         return err;
     }
@@ -181,6 +194,7 @@ static esp_err_t open_session(const esp_partition_t *partition, struct ota_sessi
     }
     session->staging = known;
     session->final = known;
+    session->is_followed = true;
     err = add_session(session);
     if (err != ESP_OK) {
         free(session);
@@ -257,11 +271,113 @@ esp_err_t esp_ota_resume(const esp_partition_t *partition, const size_t erase_si
     }
     size_t unit = session->staging->erase_size;
     session->is_resumed = image_offset > 0;
+    session->is_followed = image_offset == 0;
     session->position = (uint32_t)image_offset;
+    session->end = (uint32_t)image_offset;
     session->erases_on_the_fly = erase_size == OTA_WITH_SEQUENTIAL_WRITES;
     session->erased_end = (uint32_t)((image_offset + unit - 1) / unit * unit);
     *out_handle = session->handle;
     return ESP_OK;
+}
+
+static void follow(struct ota_session *session, const uint8_t *bytes, uint32_t len)
+{
+    if (has_image(session->final)) {
+        (void)image_verifier_write(&session->verifier, bytes,
+                                   len); // the verdict is asked for at the end
+    } else {
+        esp_crypto.sha256_write(&session->hash, bytes, len);
+    }
+}
+
+// Shows verifier or hash what stands below position, and digests it by the way.
+static esp_err_t follow_prefix(struct ota_session *session, uint8_t digest[CRYPTO_SHA256_LEN])
+{
+    struct crypto_hash hash;
+    uint8_t chunk[READ_BACK_CHUNK];
+    start_verifier(session);
+    esp_crypto.sha256_begin(&hash);
+    for (uint32_t at = 0; at < session->position;) {
+        uint32_t left = session->position - at;
+        uint32_t part = left < READ_BACK_CHUNK ? left : READ_BACK_CHUNK;
+        esp_err_t err = esp_partition_read(session->staging, at, chunk, part);
+        if (err != ESP_OK) {
+            return err;
+        }
+        esp_crypto.sha256_write(&hash, chunk, part);
+        follow(session, chunk, part);
+        at += part;
+    }
+    esp_crypto.sha256_end(&hash, digest);
+    session->is_followed = true;
+    return ESP_OK;
+}
+
+esp_err_t esp_ota_resume_verified(const esp_partition_t *partition, size_t image_offset,
+                                  const uint8_t digest[ESP_OTA_PREFIX_DIGEST_LEN],
+                                  esp_ota_handle_t *out_handle)
+{
+    esp_ota_handle_t handle;
+    uint8_t found[CRYPTO_SHA256_LEN];
+    if (!digest || !out_handle || image_offset % FLASH_SECTOR_SIZE != 0) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    esp_err_t err = esp_ota_resume(partition, OTA_WITH_SEQUENTIAL_WRITES, image_offset, &handle);
+    if (err != ESP_OK) {
+        return err;
+    }
+    struct ota_session *session = find_session(handle);
+    err = follow_prefix(session, found);
+    if (err == ESP_OK && memcmp(found, digest, ESP_OTA_PREFIX_DIGEST_LEN) != 0) {
+        ESP_LOGW(TAG, "%s does not hold the %zu bytes to continue from", session->staging->label,
+                 image_offset);
+        err = ESP_ERR_INVALID_CRC;
+    }
+    if (err != ESP_OK) {
+        free_session(session);
+        return err;
+    }
+    *out_handle = handle;
+    return ESP_OK;
+}
+
+// The verifier's hash covers what comes before the appended digest, and only as long as nothing is wrong.
+static bool is_hash_of_image_running(const struct ota_session *session)
+{
+    const struct image_verifier *v = &session->verifier;
+    return v->fault == IMAGE_OK && v->position == session->position &&
+           (v->body_end == 0 || v->position < v->body_end);
+}
+
+esp_err_t esp_ota_get_prefix_digest(esp_ota_handle_t handle, uint32_t *image_offset,
+                                    uint8_t digest[ESP_OTA_PREFIX_DIGEST_LEN])
+{
+    const struct ota_session *session = find_session(handle);
+    if (!session || !image_offset || !digest) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    bool is_image = has_image(session->final);
+    if (!session->is_followed || (is_image && !is_hash_of_image_running(session))) {
+        return ESP_ERR_NOT_SUPPORTED;
+    }
+    struct crypto_hash hash = is_image ? session->verifier.hash : session->hash;
+    uint8_t whole[CRYPTO_SHA256_LEN];
+    esp_crypto.sha256_end(&hash, whole);
+    memcpy(digest, whole, ESP_OTA_PREFIX_DIGEST_LEN);
+    *image_offset = session->position;
+    return ESP_OK;
+}
+
+static esp_err_t check_final(const struct ota_session *session, const esp_partition_t *final)
+{
+    esp_err_t err = ota_finalize_check(session->staging, final);
+    if (err != ESP_OK) {
+        return err;
+    }
+    if (final != session->final && ota_session_is_in_use(final)) {
+        return ESP_ERR_OTA_ALREADY_IN_PROGRESS;
+    }
+    return ota_finalize_make_way(final);
 }
 
 esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partition_t *final,
@@ -284,10 +400,17 @@ esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partiti
     if (!known) {
         return ESP_ERR_NOT_FOUND;
     }
+    esp_err_t err = finalize_with_copy ? check_final(session, known) : ESP_OK;
+    if (err != ESP_OK) {
+        return err;
+    }
     session->final = known;
     session->copies_to_final = finalize_with_copy;
-    start_verifier(session);
-    return ESP_OK;
+    if (!session->is_followed) {
+        return ESP_OK;
+    }
+    uint8_t digest[CRYPTO_SHA256_LEN]; // of no interest here
+    return follow_prefix(session, digest);
 }
 
 // ----------------------------------------------------------------------- write
@@ -331,9 +454,8 @@ static esp_err_t take_back(struct ota_session *session, const uint8_t *back, con
                  offset);
         return ESP_ERR_FLASH_OP_FAIL;
     }
-    if (has_image(session->final) && !session->is_scattered && !session->is_resumed) {
-        (void)image_verifier_write(&session->verifier, back,
-                                   len); // the verdict is asked for at the end
+    if (session->is_followed) {
+        follow(session, back, len);
     }
     return ESP_OK;
 }
@@ -361,17 +483,21 @@ static esp_err_t read_back(struct ota_session *session, const uint8_t *data, uin
 
 static bool fits(const struct ota_session *session, uint32_t offset, size_t size)
 {
-    uint32_t capacity = session->staging->size;
+    const esp_partition_t *smaller = session->staging;
+    if (session->copies_to_final && session->final->size < smaller->size) {
+        smaller = session->final;
+    }
+    uint32_t capacity = smaller->size;
     if (offset <= capacity && size <= capacity - offset) {
         return true;
     }
     ESP_LOGE(TAG, "%zu bytes at 0x%" PRIx32 " do not fit into %s (%" PRIu32 " bytes)", size, offset,
-             session->staging->label, capacity);
+             smaller->label, capacity);
     return false;
 }
 
-static esp_err_t program(struct ota_session *session, const uint8_t *data, uint32_t offset,
-                         uint32_t len)
+static esp_err_t program_part(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                              uint32_t len)
 {
     esp_err_t err = esp_partition_write(session->staging, offset, data, len);
     if (err == ESP_OK) {
@@ -379,6 +505,23 @@ static esp_err_t program(struct ota_session *session, const uint8_t *data, uint3
     }
     if (err == ESP_OK) {
         session->written += len;
+        session->end = offset + len > session->end ? offset + len : session->end;
+    }
+    return err;
+}
+
+static esp_err_t program(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                         uint32_t len)
+{
+    const esp_partition_t *staging = session->staging;
+    if (!ota_select_is_ota_slot(staging) || !ota_tail_has_room(staging, 0)) {
+        return program_part(session, data, offset, len);
+    }
+    esp_err_t err = ota_tail_check_data(staging, offset, data, len);
+    for (uint32_t done = 0; done < len && err == ESP_OK;) {
+        uint32_t part = ota_tail_part_len(staging, offset + done, len - done);
+        err = program_part(session, data + done, offset + done, part);
+        done += part;
     }
     return err;
 }
@@ -432,55 +575,28 @@ esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, s
     if (!fits(session, offset, size)) {
         return ESP_ERR_INVALID_SIZE;
     }
-    session->is_scattered = true;
+    session->is_followed = false;
     return program(session, data, offset, (uint32_t)size);
 }
 
 // ----------------------------------------------------------------------- end
 
-static esp_err_t judge_image(struct ota_session *session)
+static esp_err_t judge(struct ota_session *session)
 {
+    if (!has_image(session->final) || (!session->is_followed && session->copies_to_final)) {
+        return ota_finalize_verify(session->staging, session->final);
+    }
     struct image_info info;
     bool is_bootloader = session->final->type == ESP_PARTITION_TYPE_BOOTLOADER;
     look_for_other_changes(session);
-    enum image_fault fault =
-        session->is_scattered || session->is_resumed || session->was_touched_by_other
-            ? ota_describe_verify(session->staging, is_bootloader, &info)
-            : image_verifier_end(&session->verifier);
+    enum image_fault fault = session->is_followed && !session->was_touched_by_other
+                                 ? image_verifier_end(&session->verifier)
+                                 : ota_describe_verify(session->staging, is_bootloader, &info);
     if (fault == IMAGE_OK) {
         return ESP_OK;
     }
     ESP_LOGE(TAG, "image in %s: %s", session->staging->label, image_fault_text(fault));
     return ESP_ERR_OTA_VALIDATE_FAILED;
-}
-
-static esp_err_t judge_table(const struct ota_session *session)
-{
-    uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
-    uint32_t flash_size = 0;
-    esp_err_t err = esp_partition_read(session->staging, 0, table, sizeof(table));
-    if (err == ESP_OK) {
-        err = esp_flash_get_size(session->staging->flash_chip, &flash_size);
-    }
-    if (err != ESP_OK) {
-        return err;
-    }
-    struct partition_table_check check = partition_table_verify(table, flash_size);
-    if (check.fault == PARTITION_TABLE_OK) {
-        return ESP_OK;
-    }
-    ESP_LOGE(TAG, "partition table, record %" PRIu32 ": %s", check.index,
-             partition_table_fault_text(check.fault));
-    return ESP_ERR_OTA_VALIDATE_FAILED;
-}
-
-static esp_err_t judge(struct ota_session *session)
-{
-    if (has_image(session->final)) {
-        return judge_image(session);
-    }
-    return session->final->type == ESP_PARTITION_TYPE_PARTITION_TABLE ? judge_table(session)
-                                                                      : ESP_OK;
 }
 
 // differs: copies what was written, not the length of the final partition
@@ -489,13 +605,13 @@ static esp_err_t copy_to_final(const struct ota_session *session)
     if (!session->copies_to_final || session->final == session->staging) {
         return ESP_OK;
     }
-    uint32_t len = session->position > session->written ? session->position : session->written;
-    return esp_partition_copy(session->final, 0, session->staging, 0, len);
+    return ota_finalize_copy(session->staging, session->final, session->end);
 }
 
 static esp_err_t finish_session(struct ota_session *session)
 {
-    if (session->written == 0) {
+    bool has_prefix = session->is_resumed && session->is_followed && session->position > 0;
+    if (session->written == 0 && !has_prefix) {
         ESP_LOGE(TAG, "nothing was written to %s", session->staging->label);
         return ESP_ERR_INVALID_ARG;
     }
@@ -507,7 +623,7 @@ static esp_err_t finish_session(struct ota_session *session)
         err = esp_flash_sync(session->staging->flash_chip);
     }
     if (err == ESP_OK && session->final->type == ESP_PARTITION_TYPE_APP) {
-        ota_select_note_verified(session->staging);
+        ota_select_note_verified(session->copies_to_final ? session->final : session->staging);
     }
     return err;
 }
