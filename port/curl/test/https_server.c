@@ -221,6 +221,26 @@ static void answer_pattern(struct connection *c, size_t len)
     free(bytes);
 }
 
+static void send_fields(struct connection *c, size_t count)
+{
+    send_text(c, "HTTP/1.1 200 OK\r\n");
+    for (size_t i = 0; i < count; i++) {
+        send_text(c, "X-Field: x\r\n");
+    }
+    send_text(c, "Content-Length: 2\r\n\r\nok");
+}
+
+static void send_long_field(struct connection *c, size_t len)
+{
+    char *bytes = malloc(len);
+    require(bytes != NULL);
+    memset(bytes, 'x', len);
+    send_text(c, "HTTP/1.1 200 OK\r\nX-Long: ");
+    send_bytes(c, bytes, len);
+    send_text(c, "\r\nContent-Length: 2\r\n\r\nok");
+    free(bytes);
+}
+
 static void answer_path(struct connection *c, const char *path, const char *body, size_t body_len)
 {
     char text[600];
@@ -263,6 +283,21 @@ static void answer_path(struct connection *c, const char *path, const char *body
         answer(c, "200 OK", "X-Final: yes\r\n", "final", 5);
     } else if (strcmp(path, "/sees") == 0) {
         answer(c, "200 OK", "", c->request, (size_t)(body - c->request));
+    } else if (sscanf(path, "/fields/%zu", &n) == 1) {
+        send_fields(c, n);
+    } else if (sscanf(path, "/bytes/%zu", &n) == 1) {
+        send_long_field(c, n);
+    } else if (strcmp(path, "/interim") == 0) {
+        while (!c->ends) {
+            send_text(c, "HTTP/1.1 100 Continue\r\nX-Interim: yes\r\n\r\n");
+        }
+    } else if (strcmp(path, "/trailers") == 0) {
+        send_text(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+        while (!c->ends) {
+            send_text(c, "X-Trailer: yes\r\n");
+        }
+    } else if (strcmp(path, "/cookie") == 0) {
+        answer(c, "200 OK", "Set-Cookie: id=42; Path=/\r\n", "cookie", 6);
     } else if (strcmp(path, "/garbage") == 0) {
         answer_part(c, "this is not HTTP\r\n\r\n", 0);
     } else {
@@ -405,20 +440,28 @@ static SSL_CTX *make_context(const struct https_server_options *options)
     return context;
 }
 
+/* @return the port */
+static int bind_to_loopback(int socket, bool is_ipv6)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr *address = is_ipv6 ? (void *)&v6 : (void *)&v4;
+    socklen_t len = is_ipv6 ? sizeof(v6) : sizeof(v4);
+    require(bind(socket, address, len) == 0);
+    require(getsockname(socket, address, &len) == 0);
+    return ntohs(is_ipv6 ? v6.sin6_port : v4.sin_port);
+}
+
 struct https_server *https_server_start(const struct https_server_options *options)
 {
     struct https_server *server = calloc(1, sizeof(*server));
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof(address);
     require(server != NULL);
     signal(SIGPIPE, SIG_IGN);
     server->options = *options;
     server->context = options->certificate ? make_context(options) : NULL;
-    server->socket = socket(AF_INET, SOCK_STREAM, 0);
-    require(bind(server->socket, (struct sockaddr *)&address, len) == 0);
+    server->socket = socket(options->is_ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    server->port = bind_to_loopback(server->socket, options->is_ipv6);
     require(listen(server->socket, 16) == 0);
-    require(getsockname(server->socket, (struct sockaddr *)&address, &len) == 0);
-    server->port = ntohs(address.sin_port);
     require(pthread_create(&server->thread, NULL, accept_all, server) == 0);
     return server;
 }
