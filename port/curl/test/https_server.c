@@ -305,6 +305,83 @@ static void answer_path(struct connection *c, const char *path, const char *body
     }
 }
 
+// ------------------------------------------------------------------------------------------- HTTP/2
+
+enum frame {
+    FRAME_DATA = 0,
+    FRAME_HEADERS = 1,
+    FRAME_RESET = 3,
+    FRAME_SETTINGS = 4,
+    FRAME_GOAWAY = 7
+};
+
+/* fact: RFC 9113, 4.1 */
+static void send_frame(struct connection *c, enum frame type, int flags, unsigned stream,
+                       const void *payload, size_t len)
+{
+    unsigned char head[9] = {
+        (unsigned char)(len >> 16),    (unsigned char)(len >> 8),    (unsigned char)len,
+        (unsigned char)type,           (unsigned char)flags,         (unsigned char)(stream >> 24),
+        (unsigned char)(stream >> 16), (unsigned char)(stream >> 8), (unsigned char)stream};
+    send_bytes(c, head, sizeof(head));
+    send_bytes(c, payload, len);
+}
+
+static bool receive_all(struct connection *c, void *buf, size_t len)
+{
+    char *at = buf;
+    while (len > 0) {
+        int n = receive(c, at, (int)len);
+        if (n <= 0) {
+            return false;
+        }
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* Half an answer to the stream. */
+static void answer_http2(struct connection *c, unsigned stream)
+{
+    // fact: RFC 7541, appendix A: 8 is ":status 200", 28 is "content-length".
+    static const unsigned char head[] = {0x88, 0x0f, 0x0d, 4, '2', '0', '0', '0'};
+    static const unsigned char code[8] = {0, 0, 0, 0,
+                                          0, 0, 0, 2}; // GOAWAY: last stream 0, then the error
+    char *bytes = pattern(1000);
+    send_frame(c, FRAME_HEADERS, 4, stream, head, c->server->options.http2_announces ? 8 : 1);
+    send_frame(c, FRAME_DATA, 0, stream, bytes, 1000);
+    free(bytes);
+    if (c->server->options.http2_ending == HTTPS_SERVER_RESETS ||
+        c->server->options.http2_ending == HTTPS_SERVER_STAYS) {
+        send_frame(c, FRAME_RESET, 0, stream, code + 4, 4);
+    } else if (c->server->options.http2_ending == HTTPS_SERVER_GOES_AWAY) {
+        send_frame(c, FRAME_GOAWAY, 0, 0, code, 8);
+    }
+    c->ends = c->server->options.http2_ending != HTTPS_SERVER_STAYS;
+}
+
+static void serve_http2(struct connection *c)
+{
+    char preface[24]; // fact: RFC 9113, 3.4
+    unsigned char head[9];
+    send_frame(c, FRAME_SETTINGS, 0, 0, "", 0);
+    if (!receive_all(c, preface, sizeof(preface))) {
+        return;
+    }
+    while (!c->ends && receive_all(c, head, sizeof(head))) {
+        size_t len = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+        if (len > REQUEST_MAX || !receive_all(c, c->request, len)) {
+            return;
+        }
+        if (head[3] == FRAME_SETTINGS && head[4] == 0) {
+            send_frame(c, FRAME_SETTINGS, 1, 0, "", 0);
+        } else if (head[3] == FRAME_HEADERS) {
+            answer_http2(c, (unsigned)head[7] << 8 | head[8]);
+        }
+    }
+}
+
 // ------------------------------------------------------------------------------------------ requests
 
 static char *find_body(struct connection *c)
@@ -356,6 +433,10 @@ static void *serve(void *arg)
                      SSL_get_version(c->ssl));
             c->server->resumed_count += SSL_session_reused(c->ssl);
         }
+    }
+    if (c->server->options.alpn && strcmp(c->server->options.alpn, "h2") == 0 && !c->ends) {
+        serve_http2(c);
+        c->ends = true;
     }
     while (!c->ends && read_request(c, &body)) {
         char path[512];

@@ -31,7 +31,16 @@ struct https_server_options {
     bool is_ipv6;                               // on ::1 instead of 127.0.0.1
     const struct test_certificate *certificate; // NULL: plain HTTP
     const struct test_certificate *client_ca; // not NULL: a client certificate from it is demanded
-    const char *alpn;                         // the protocol this server insists on, or NULL
+    const char *alpn; // the protocol this server insists on, or NULL; h2: see below
+    // With h2: any request gets 1000 bytes of a body that is not ended, then this; then the connection ends properly,
+    // except with STAYS, which resets the stream only.
+    enum {
+        HTTPS_SERVER_NOTHING,
+        HTTPS_SERVER_RESETS,
+        HTTPS_SERVER_GOES_AWAY,
+        HTTPS_SERVER_STAYS
+    } http2_ending;
+    bool http2_announces; // a Content-Length of 2000
 };
 
 struct https_server *https_server_start(const struct https_server_options *options);

@@ -313,6 +313,31 @@ static void a_truncated_body_is_an_error_not_an_end(void **state)
     }
 }
 
+/* The connection ends as it should, the body does not. */
+static void a_body_without_its_end_is_an_error_however_the_connection_ends(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        char url[100];
+        int last;
+        struct https_server_options options = {.certificate = &s_certificate,
+                                               .alpn = "h2",
+                                               .http2_ending = i / 2,
+                                               .http2_announces = i % 2 == 1};
+        struct https_server *server = https_server_start(&options);
+        snprintf(url, sizeof(url), "https://127.0.0.1:%d/", https_server_port(server));
+        esp_http_client_handle_t client = client_of(url, ESP_HTTP_CLIENT_HTTP_2);
+        open_and_fetch(client);
+        assert_int_equal(esp_http_client_get_response_http_version(client), 20);
+        assert_true(read_rest(client, 0, 100, &last) <= 1000);
+        assert_int_equal(last, -1);
+        assert_false(esp_http_client_is_complete_data_received(client));
+        print_message("%s\n", esp_http_client_get_error_text(client));
+        esp_http_client_cleanup(client);
+        https_server_stop(server);
+    }
+}
+
 static void http_2_goes_through_a_tunnel(void **state)
 {
     char url[100];
@@ -344,6 +369,7 @@ int main(void)
         SERVED(a_head_has_no_body),
         SERVED(a_body_without_length_has_an_end_of_its_own),
         SERVED(a_truncated_body_is_an_error_not_an_end),
+        cmocka_unit_test(a_body_without_its_end_is_an_error_however_the_connection_ends),
         SERVED(http_2_goes_through_a_tunnel),
     };
     return cmocka_run_group_tests(tests, make_certificates, NULL);
