@@ -15,7 +15,7 @@ static void check_written_again(const struct http_content_range *range)
     int len =
         snprintf(text, sizeof(text), "bytes %" PRId64 "-%" PRId64 "/", range->first, range->last);
     if (range->total == HTTP_CONTENT_RANGE_TOTAL_UNKNOWN) {
-        strcpy(text + len, "*");
+        snprintf(text + len, sizeof(text) - (size_t)len, "*");
     } else {
         snprintf(text + len, sizeof(text) - (size_t)len, "%" PRId64, range->total);
     }

@@ -244,7 +244,7 @@ static esp_err_t parse(const char *text, struct curl_proxy *proxy)
     const unsigned flags = CURLU_NON_SUPPORT_SCHEME;
     static const char prefix[] = "http://";
     size_t size = sizeof(prefix) + strlen(text);
-    char *whole = malloc(size);
+    char *whole = calloc(1, size);
     CURLU *parsed = curl_url();
     esp_err_t err = ESP_ERR_NO_MEM;
     if (whole && parsed) {

@@ -241,6 +241,29 @@ static void send_long_field(struct connection *c, size_t len)
     free(bytes);
 }
 
+/* Heads that are too large, or never end. @return whether the path asks for one */
+static bool answer_too_much(struct connection *c, const char *path)
+{
+    size_t n = 0;
+    if (sscanf(path, "/fields/%zu", &n) == 1) {
+        send_fields(c, n);
+    } else if (sscanf(path, "/bytes/%zu", &n) == 1) {
+        send_long_field(c, n);
+    } else if (strcmp(path, "/interim") == 0) {
+        while (!c->ends) {
+            send_text(c, "HTTP/1.1 100 Continue\r\nX-Interim: yes\r\n\r\n");
+        }
+    } else if (strcmp(path, "/trailers") == 0) {
+        send_text(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+        while (!c->ends) {
+            send_text(c, "X-Trailer: yes\r\n");
+        }
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void answer_path(struct connection *c, const char *path, const char *body, size_t body_len)
 {
     char text[600];
@@ -283,19 +306,8 @@ static void answer_path(struct connection *c, const char *path, const char *body
         answer(c, "200 OK", "X-Final: yes\r\n", "final", 5);
     } else if (strcmp(path, "/sees") == 0) {
         answer(c, "200 OK", "", c->request, (size_t)(body - c->request));
-    } else if (sscanf(path, "/fields/%zu", &n) == 1) {
-        send_fields(c, n);
-    } else if (sscanf(path, "/bytes/%zu", &n) == 1) {
-        send_long_field(c, n);
-    } else if (strcmp(path, "/interim") == 0) {
-        while (!c->ends) {
-            send_text(c, "HTTP/1.1 100 Continue\r\nX-Interim: yes\r\n\r\n");
-        }
-    } else if (strcmp(path, "/trailers") == 0) {
-        send_text(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
-        while (!c->ends) {
-            send_text(c, "X-Trailer: yes\r\n");
-        }
+    } else if (answer_too_much(c, path)) {
+        return;
     } else if (strcmp(path, "/cookie") == 0) {
         answer(c, "200 OK", "Set-Cookie: id=42; Path=/\r\n", "cookie", 6);
     } else if (strcmp(path, "/garbage") == 0) {

@@ -1,6 +1,7 @@
 #include "nginx_server.h"
 
 #include <arpa/inet.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,12 +140,16 @@ void nginx_server_kill(struct nginx_server *server)
     }
 }
 
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status, (void)kind, (void)place;
+    return remove(path);
+}
+
 void nginx_server_stop(struct nginx_server *server)
 {
-    char command[64];
     nginx_server_kill(server);
-    snprintf(command, sizeof(command), "rm -r %s", server->folder);
-    require(system(command) == 0);
+    require(nftw(server->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS) == 0);
     free(server);
 }
 

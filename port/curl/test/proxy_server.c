@@ -347,3 +347,12 @@ const char *proxy_server_heard(const struct proxy_server *proxy)
 {
     return proxy->heard;
 }
+
+void proxy_server_clear_environment(void)
+{
+    static const char *const names[] = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY",
+                                        "all_proxy",  "ALL_PROXY",  "no_proxy",    "NO_PROXY"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        unsetenv(names[i]);
+    }
+}

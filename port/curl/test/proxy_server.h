@@ -24,3 +24,6 @@ int proxy_server_connections(const struct proxy_server *proxy);
 
 /** Everything the proxy itself was told: heads of HTTP requests, or "host:port\n" of SOCKS5, names marked "name ". */
 const char *proxy_server_heard(const struct proxy_server *proxy);
+
+/** Forgets the proxies this machine may be set up for. */
+void proxy_server_clear_environment(void);

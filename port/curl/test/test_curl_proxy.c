@@ -33,15 +33,6 @@ static int keep_log(const char *format, va_list args)
     return vsnprintf(s_log + len, sizeof(s_log) - len, format, args);
 }
 
-static void clear_environment(void)
-{
-    static const char *const names[] = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY",
-                                        "all_proxy",  "ALL_PROXY",  "no_proxy",    "NO_PROXY"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        unsetenv(names[i]);
-    }
-}
-
 static int make_certificates(void **state)
 {
     (void)state;
@@ -56,7 +47,7 @@ static int make_certificates(void **state)
 static int start_https(void **state)
 {
     (void)state;
-    clear_environment();
+    proxy_server_clear_environment();
     s_log[0] = '\0';
     s_server = https_server_start(&(struct https_server_options){.certificate = &s_certificate});
     return 0;
@@ -65,7 +56,7 @@ static int start_https(void **state)
 static int start_http(void **state)
 {
     (void)state;
-    clear_environment();
+    proxy_server_clear_environment();
     s_log[0] = '\0';
     s_server = https_server_start(&(struct https_server_options){0});
     return 0;
@@ -74,7 +65,7 @@ static int start_http(void **state)
 static int stop(void **state)
 {
     (void)state;
-    clear_environment();
+    proxy_server_clear_environment();
     if (s_proxy) {
         proxy_server_stop(s_proxy);
         s_proxy = NULL;
@@ -360,7 +351,7 @@ static void the_environment_names_the_proxy_for_https(void **state)
     setenv("http_proxy", proxy_url("http", ""), 1);
     assert_false(goes_through_the_proxy("https://" ORIGIN "/sees"));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        clear_environment();
+        proxy_server_clear_environment();
         setenv(names[i], proxy_url("http", ""), 1);
         assert_true(goes_through_the_proxy("https://" ORIGIN "/sees"));
         setenv("no_proxy", "a.example, .invalid", 1);

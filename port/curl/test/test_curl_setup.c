@@ -16,6 +16,7 @@
 
 #include "esp_http_client.h"
 #include "https_server.h"
+#include "proxy_server.h"
 
 static struct test_certificate s_ca;
 static struct test_certificate s_certificate;
@@ -60,10 +61,11 @@ static struct addrinfo *make_result(const char *text, int port, struct addrinfo 
 }
 
 /* The program's own name service, which curl finds before that of the C library. */
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the header's names are reserved.
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                 struct addrinfo **results)
 {
-    int port = service ? atoi(service) : 0;
+    int port = service ? (int)strtol(service, NULL, 10) : 0;
     int family = hints ? hints->ai_family : AF_UNSPEC;
     struct addrinfo *list = NULL;
     if (strcmp(name, "two.test") == 0) { // 127.0.0.2 refuses
@@ -78,6 +80,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     return list ? 0 : EAI_NONAME;
 }
 
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 void freeaddrinfo(struct addrinfo *list)
 {
     while (list) {
@@ -92,6 +95,7 @@ void freeaddrinfo(struct addrinfo *list)
 static int make_certificates(void **state)
 {
     (void)state;
+    proxy_server_clear_environment();
     test_certificate_make(&s_ca, "Test CA", NULL, NULL, -1, 2);
     test_certificate_make(&s_certificate, "server",
                           "DNS:two.test,DNS:both.test,IP:127.0.0.1,IP:::1", &s_ca, -1, 2);
