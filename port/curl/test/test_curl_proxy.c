@@ -553,7 +553,7 @@ static void a_silent_proxy_times_out(void **state)
 
 static void a_proxy_that_is_not_there_is_named_with_its_source(void **state)
 {
-    char url[100];
+    char url[200];
     (void)state;
     start_proxy((struct proxy_server_options){0});
     snprintf(url, sizeof(url), "%s", proxy_url("http", "u:geheim@"));
