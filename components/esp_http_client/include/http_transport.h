@@ -94,13 +94,18 @@ struct http_request {
     int64_t body_len;        // with has_body: bytes to come, -1 when unknown
     const char *digest_user; // not NULL: answer Digest challenges of this server
     const char *digest_password;
-    int connect_timeout_ms; // for name resolution, connection and TLS handshake together
+    int connect_timeout_ms; // for name resolution, connection, proxy and TLS handshake together
+    const char *proxy; // URL, see esp_http_client_set_proxy(); NULL: ask the environment; "": none
+    bool offer_http2;  // with https, and only without `alpn` in the settings
+    size_t head_len_max;   // bytes of the answer's heads, line ends included; 0: no limit
+    size_t head_count_max; // their fields; 0: no limit
 };
 
 /** The head of an answer. Belongs to the transport, valid until the next begin or destroy. */
 struct http_response {
     int status;
-    int minor_version;           // of HTTP/1.x
+    int minor_version; // of HTTP/1.x
+    bool is_http2;
     struct http_header *headers; // in the order received; the client does not change them
     size_t header_count;
 };
@@ -135,7 +140,7 @@ struct http_transport_ops {
     /**
      * Connects if needed and sends the request's head.
      * @param is_new whether a connection was made (false: one kept alive is used)
-     * Errors: EAGAIN, ESP_ERR_HTTP_CONNECT, ESP_ERR_HTTP_WRITE_DATA, ESP_ERR_NO_MEM.
+     * Errors: EAGAIN, ESP_ERR_HTTP_CONNECT (the proxy included), ESP_ERR_HTTP_WRITE_DATA, ESP_ERR_NO_MEM.
      */
     esp_err_t (*connect)(struct http_transport *transport, int wait_ms, bool *is_new);
 
@@ -151,7 +156,8 @@ struct http_transport_ops {
 
     /**
      * Waits for the head of the final answer (1xx are skipped).
-     * Errors: EAGAIN, ESP_ERR_HTTP_CONNECTION_CLOSED (before a byte came), ESP_ERR_HTTP_FETCH_HEADER.
+     * Errors: EAGAIN, ESP_ERR_HTTP_CONNECTION_CLOSED (before a byte came), ESP_ERR_HTTP_FETCH_HEADER (no HTTP, or over
+     * the limits), ESP_ERR_HTTP_CONNECT (the proxy refuses to forward).
      */
     esp_err_t (*fetch_headers)(struct http_transport *transport, int wait_ms,
                                const struct http_response **response);

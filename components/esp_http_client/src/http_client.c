@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "esp_http_client_ext.h"
 #include "esp_log.h"
 
 #define DEFAULT_USER_AGENT                                                                         \
@@ -276,6 +277,8 @@ static void take_numbers(struct esp_http_client *client)
 {
     const esp_http_client_config_t *config = &client->config;
     client->method = config->method;
+    client->head_len_max = ESP_HTTP_CLIENT_HEAD_LEN_DEFAULT;
+    client->head_count_max = ESP_HTTP_CLIENT_HEAD_COUNT_DEFAULT;
     client->auth_type = config->auth_type;
     client->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : DEFAULT_TIMEOUT_MS;
     client->buffer_size = config->buffer_size > 0 ? config->buffer_size : DEFAULT_HTTP_BUF_SIZE;
@@ -371,6 +374,7 @@ esp_err_t esp_http_client_cleanup(esp_http_client_handle_t client)
     http_url_free(&client->url);
     http_client_forget(&client->username);
     http_client_forget(&client->password);
+    http_client_forget(&client->proxy);
     free(client->interface);
     free(client->target);
     free(client->challenge);

@@ -80,6 +80,10 @@ static esp_err_t begin_request(struct esp_http_client *client, int write_len)
         .has_body = write_len != 0 || sends_length_zero(client->method),
         .body_len = write_len,
         .connect_timeout_ms = client->timeout_ms,
+        .proxy = client->proxy,
+        .offer_http2 = client->speaks_http2,
+        .head_len_max = client->head_len_max,
+        .head_count_max = client->head_count_max,
     };
     if (client->digest_answers && client->username) {
         request.digest_user = client->username;

@@ -247,7 +247,8 @@ bool esp_http_client_is_persistent_connection(esp_http_client_handle_t client)
     bool closes = connection && http_syntax_list_has(connection, "close");
     bool keeps = connection && http_syntax_list_has(connection, "keep-alive");
     const char *coding = header_value(response, "Transfer-Encoding");
-    bool delimited = client->content_length >= 0 || has_no_body(client) ||
+    // HTTP/2 frames every body and closes connections, not answers.
+    bool delimited = response->is_http2 || client->content_length >= 0 || has_no_body(client) ||
                      (coding && http_syntax_list_has(coding, "chunked"));
     return delimited && !closes && (response->minor_version >= 1 || keeps);
 }

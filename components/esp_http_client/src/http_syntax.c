@@ -71,8 +71,7 @@ bool http_syntax_list_has(const char *list, const char *element)
     return false;
 }
 
-/* Reads digits; *at moves behind them. -1 without a digit or beyond int64_t. */
-static int64_t read_number(const char **at)
+int64_t http_syntax_digits(const char **at)
 {
     if (!is_digit(**at)) {
         return -1;
@@ -91,7 +90,7 @@ static int64_t read_number(const char **at)
 int64_t http_syntax_number(const char *text)
 {
     text += strspn(text, BLANKS);
-    int64_t number = read_number(&text);
+    int64_t number = http_syntax_digits(&text);
     text += strspn(text, BLANKS);
     return *text ? -1 : number;
 }
@@ -108,11 +107,11 @@ int64_t http_syntax_content_range_total(const char *value)
     if (*value == '*') {
         value++;
     } else {
-        int64_t first = read_number(&value);
+        int64_t first = http_syntax_digits(&value);
         if (first < 0 || *value++ != '-') {
             return -1;
         }
-        last = read_number(&value);
+        last = http_syntax_digits(&value);
         if (last < first) {
             return -1;
         }

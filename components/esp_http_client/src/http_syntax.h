@@ -11,6 +11,9 @@ bool http_syntax_is_token(const char *text);
 /** Whether a comma-separated list has the element, parameters and case ignored. */
 bool http_syntax_list_has(const char *list, const char *element);
 
+/** Reads digits; *at moves behind them. -1 without a digit or beyond int64_t. */
+int64_t http_syntax_digits(const char **at);
+
 /** Decimal number of the whole text (blanks around it allowed); -1 if it is not one or exceeds int64_t. */
 int64_t http_syntax_number(const char *text);
 

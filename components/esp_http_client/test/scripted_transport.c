@@ -62,6 +62,15 @@ static void note_request(struct script_request *note, const struct http_request 
     }
 }
 
+static void note_extensions(struct script_request *note, const struct http_request *request)
+{
+    note->has_proxy = request->proxy != NULL;
+    snprintf(note->proxy, sizeof(note->proxy), "%s", request->proxy ? request->proxy : "");
+    note->offer_http2 = request->offer_http2;
+    note->head_len_max = request->head_len_max;
+    note->head_count_max = request->head_count_max;
+}
+
 static esp_err_t fake_begin(struct http_transport *transport, const struct http_request *request)
 {
     static const struct script_exchange refused = {.connect_error = ESP_ERR_HTTP_CONNECT};
@@ -71,6 +80,7 @@ static esp_err_t fake_begin(struct http_transport *transport, const struct http_
     transport->waits = transport->exchange->not_yet;
     transport->body_at = 0;
     note_request(transport->request, request);
+    note_extensions(transport->request, request);
     g_script.request_count++;
     return ESP_OK;
 }

@@ -37,6 +37,11 @@ struct script_request {
     bool body_ended;
     char digest_user[32];
     char digest_password[32];
+    bool has_proxy;
+    char proxy[64];
+    bool offer_http2;
+    size_t head_len_max;
+    size_t head_count_max;
 };
 
 struct script {

@@ -12,20 +12,174 @@
 static esp_err_t set(struct http_transport *transport, esp_err_t code, esp_err_t tls_code,
                      int sys_errno, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+static void set_text(struct http_transport *transport, const char *what, const char *where,
+                     const char *format, va_list args)
+{
+    int len = snprintf(transport->failure_text, sizeof(transport->failure_text), "%s%.140s: ", what,
+                       where);
+    vsnprintf(transport->failure_text + len, sizeof(transport->failure_text) - (size_t)len, format,
+              args);
+}
+
 static esp_err_t set(struct http_transport *transport, esp_err_t code, esp_err_t tls_code,
                      int sys_errno, const char *format, ...)
 {
-    int len = snprintf(transport->failure_text, sizeof(transport->failure_text),
-                       "%s: ", transport->where);
     va_list args;
     va_start(args, format);
-    vsnprintf(transport->failure_text + len, sizeof(transport->failure_text) - (size_t)len, format,
-              args);
+    set_text(transport, "", transport->where, format, args);
     va_end(args);
     transport->failure = (struct http_failure){
         .tls_code = tls_code, .sys_errno = sys_errno, .text = transport->failure_text};
     return code;
 }
+
+// --------------------------------------------------------------------------------------------- proxy
+
+static esp_err_t blame_proxy(struct http_transport *transport, esp_err_t tls_code, int sys_errno,
+                             const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* As set, but the sentence is about the proxy. */
+static esp_err_t blame_proxy(struct http_transport *transport, esp_err_t tls_code, int sys_errno,
+                             const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set_text(transport, "proxy ", transport->proxy.where, format, args);
+    va_end(args);
+    transport->failure = (struct http_failure){
+        .tls_code = tls_code, .sys_errno = sys_errno, .text = transport->failure_text};
+    return ESP_ERR_HTTP_CONNECT;
+}
+
+static esp_err_t blame_credentials(struct http_transport *transport, const char *answer)
+{
+    return blame_proxy(transport, ESP_ERR_ESP_TLS_FAILED_CONNECT_TO_HOST, EACCES,
+                       transport->proxy.user
+                           ? "it refuses the user name and password (%s); check those in %s"
+                           : "it wants a user name and password (%s); put user:password@ before "
+                             "the host in %s",
+                       answer, transport->proxy.source);
+}
+
+esp_err_t curl_failure_bad_proxy(struct http_transport *transport, esp_err_t err)
+{
+    snprintf(transport->failure_text, sizeof(transport->failure_text),
+             err == ESP_ERR_NOT_SUPPORTED
+                 ? "the kind of proxy in %s is not supported; use http, socks5 or socks5h"
+                 : "the proxy in %s is not a URL; it must look like http://host:port",
+             transport->proxy.source);
+    transport->failure = (struct http_failure){.text = transport->failure_text};
+    return ESP_ERR_HTTP_CONNECT;
+}
+
+esp_err_t curl_failure_refused_by_proxy(struct http_transport *transport)
+{
+    return blame_credentials(transport, "status 407");
+}
+
+/* The proxy answered CONNECT with something that is not 2xx, or not at all. */
+static esp_err_t describe_tunnel(struct http_transport *transport)
+{
+    const esp_err_t code = ESP_ERR_ESP_TLS_FAILED_CONNECT_TO_HOST;
+    long status = 0;
+    curl_easy_getinfo(transport->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    if (status == 407) {
+        return blame_credentials(transport, "status 407");
+    }
+    if (status == 0) {
+        return blame_proxy(transport, code, ECONNRESET,
+                           "no answer to CONNECT %.60s; is it an HTTP proxy? It comes from %s",
+                           transport->where, transport->proxy.source);
+    }
+    if (status >= 500) {
+        return blame_proxy(transport, code, EHOSTUNREACH,
+                           "it cannot reach %.60s (CONNECT: status %ld); check the host, or set "
+                           "no_proxy if it is near",
+                           transport->where, status);
+    }
+    return blame_proxy(transport, code, EACCES,
+                       "it does not allow CONNECT to %.60s (status %ld); ask who runs it, or use "
+                       "another proxy",
+                       transport->where, status);
+}
+
+/* What a SOCKS5 proxy answered. */
+static esp_err_t describe_socks(struct http_transport *transport)
+{
+    const esp_err_t code = ESP_ERR_ESP_TLS_FAILED_CONNECT_TO_HOST;
+    long reply = CURLPX_OK;
+    curl_easy_getinfo(transport->easy, CURLINFO_PROXY_ERROR, &reply);
+    switch (reply) {
+    case CURLPX_NO_AUTH:
+    case CURLPX_USER_REJECTED:
+    case CURLPX_GSSAPI:
+    case CURLPX_GSSAPI_PERMSG:
+        return blame_credentials(transport, "SOCKS5");
+    case CURLPX_REPLY_NOT_ALLOWED:
+        return blame_proxy(transport, code, EACCES,
+                           "it does not allow %.60s (SOCKS5 answer 2); ask who runs it",
+                           transport->where);
+    case CURLPX_REPLY_CONNECTION_REFUSED:
+        return blame_proxy(transport, code, ECONNREFUSED,
+                           "%.60s refused its connection (SOCKS5 answer 5); is the server running?",
+                           transport->where);
+    case CURLPX_REPLY_NETWORK_UNREACHABLE:
+    case CURLPX_REPLY_HOST_UNREACHABLE:
+    case CURLPX_REPLY_TTL_EXPIRED:
+    case CURLPX_REPLY_GENERAL_SERVER_FAILURE:
+        return blame_proxy(transport, code, EHOSTUNREACH,
+                           "it cannot reach %.60s (SOCKS5: %.80s); check the host",
+                           transport->where, transport->curl_text);
+    case CURLPX_RESOLVE_HOST:
+        return blame_proxy(transport, ESP_ERR_ESP_TLS_CANNOT_RESOLVE_HOSTNAME, 0,
+                           "%.60s cannot be resolved here; with socks5h the proxy does it",
+                           transport->where);
+    default:
+        return blame_proxy(transport, code, ECONNRESET,
+                           "SOCKS5 failed: %.100s; is it a SOCKS5 proxy? It comes from %s",
+                           transport->curl_text, transport->proxy.source);
+    }
+}
+
+/* Between us and the proxy, or between the proxy and the server. */
+static esp_err_t describe_proxy(struct http_transport *transport)
+{
+    const char *source = transport->proxy.source;
+    long number = 0;
+    curl_easy_getinfo(transport->easy, CURLINFO_OS_ERRNO, &number);
+    switch (transport->result) {
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return blame_proxy(transport, ESP_ERR_ESP_TLS_CANNOT_RESOLVE_HOSTNAME, 0,
+                           "its name cannot be resolved; check %s", source);
+    case CURLE_COULDNT_CONNECT:
+        return blame_proxy(transport, ESP_ERR_ESP_TLS_FAILED_CONNECT_TO_HOST, (int)number,
+                           "no connection: %s; is the proxy running? It comes from %s",
+                           number ? strerror((int)number) : "unknown reason", source);
+    case CURLE_OPERATION_TIMEDOUT:
+        return blame_proxy(transport, ESP_ERR_ESP_TLS_CONNECTION_TIMEOUT, ETIMEDOUT,
+                           "no way to %.60s within %d ms; check the proxy, which comes from %s",
+                           transport->where, transport->request.connect_timeout_ms, source);
+    case CURLE_PROXY:
+        return describe_socks(transport);
+    default:
+        return describe_tunnel(transport);
+    }
+}
+
+/* Whether connecting failed before TLS with the server began, with a proxy in between. */
+static bool is_about_proxy(const struct http_transport *transport)
+{
+    switch (transport->result) {
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_INTERFACE_FAILED:
+    case CURLE_ABORTED_BY_CALLBACK:
+        return false;
+    default:
+        return transport->proxy.url && !transport->is_handshaking;
+    }
+}
+
+// --------------------------------------------------------------------------------------- certificates
 
 /* Why a certificate was refused. */
 struct refusal {
@@ -122,6 +276,9 @@ static esp_err_t describe_no_connection(struct http_transport *transport)
 
 static esp_err_t describe_connect(struct http_transport *transport)
 {
+    if (is_about_proxy(transport)) {
+        return describe_proxy(transport);
+    }
     switch (transport->result) {
     case CURLE_COULDNT_RESOLVE_HOST:
         return set(transport, ESP_ERR_HTTP_CONNECT, ESP_ERR_ESP_TLS_CANNOT_RESOLVE_HOSTNAME, 0,
@@ -163,7 +320,20 @@ static esp_err_t describe_head(struct http_transport *transport)
 {
     if (transport->head.too_long) {
         return set(transport, ESP_ERR_HTTP_FETCH_HEADER, ESP_OK, 0,
-                   "the head of the answer is longer than %d bytes", CURL_HEAD_MAX);
+                   "the head of the answer has more than %zu bytes; if this server is right, "
+                   "raise the limit with esp_http_client_set_head_limits",
+                   transport->head.received_max);
+    }
+    if (transport->head.too_many) {
+        return set(transport, ESP_ERR_HTTP_FETCH_HEADER, ESP_OK, 0,
+                   "the head of the answer has more than %zu fields; if this server is right, "
+                   "raise the limit with esp_http_client_set_head_limits",
+                   transport->head.fields_max);
+    }
+    // fact: curl lib/urldata.h, CURL_MAX_HTTP_HEADER; curl gives both the same code.
+    if (transport->result == CURLE_OUT_OF_MEMORY) {
+        return set(transport, ESP_ERR_HTTP_FETCH_HEADER, ESP_OK, 0,
+                   "a line of the head is longer than 100 KiB, or memory is short");
     }
     if (is_alert(transport)) {
         return set(transport, ESP_ERR_HTTP_CONNECT, ESP_ERR_MBEDTLS_SSL_HANDSHAKE_FAILED, 0,
@@ -196,6 +366,10 @@ static esp_err_t describe_body(struct http_transport *transport)
         return set(transport, ESP_ERR_HTTP_CONNECTION_CLOSED, ESP_OK, ENOTCONN,
                    "the connection is closed");
     }
+    if (transport->head.too_long || transport->head.too_many) {
+        return set(transport, ESP_ERR_HTTP_CONNECTION_CLOSED, ESP_OK, ECONNRESET,
+                   "the fields behind the body exceed the limits of the head");
+    }
     if (transport->result == CURLE_PARTIAL_FILE && expected >= 0) {
         return set(transport, ESP_ERR_HTTP_INCOMPLETE_DATA, ESP_OK, ECONNRESET,
                    "the connection ended after %lld of %lld bytes", (long long)received,
@@ -217,7 +391,8 @@ esp_err_t curl_failure_describe(struct http_transport *transport, enum curl_step
     case CURL_STEP_CONNECT:
         return describe_connect(transport);
     case CURL_STEP_SEND:
-        if (is_alert(transport) || transport->result == CURLE_SEND_FAIL_REWIND) {
+        if (is_alert(transport) || transport->result == CURLE_SEND_FAIL_REWIND ||
+            transport->head.too_long || transport->head.too_many) {
             return describe_head(transport);
         }
         return set(transport, ESP_ERR_HTTP_WRITE_DATA, ESP_ERR_MBEDTLS_SSL_WRITE_FAILED, ECONNRESET,

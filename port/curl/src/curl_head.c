@@ -11,7 +11,10 @@ void curl_head_reset(struct curl_head *head)
     head->count = 0;
     head->status = 0;
     head->complete = false;
+    head->received = 0;
+    head->fields = 0;
     head->too_long = false;
+    head->too_many = false;
 }
 
 void curl_head_free(struct curl_head *head)
@@ -24,10 +27,6 @@ void curl_head_free(struct curl_head *head)
 
 static bool make_room(struct curl_head *head, size_t len)
 {
-    if (head->len + len > CURL_HEAD_MAX) {
-        head->too_long = true;
-        return false;
-    }
     if (head->len + len > head->capacity) {
         size_t capacity = (head->len + len) * 2;
         char *bytes = realloc(head->bytes, capacity);
@@ -56,15 +55,20 @@ static void append(struct curl_head *head, const char *text, size_t len)
     head->len += len + 1;
 }
 
-/* "HTTP/1.1 200 OK": a new answer begins; whatever came before was an interim one. */
+/* "HTTP/1.1 200 OK": a new answer begins; whatever came before was an interim one, or a challenge curl answers. */
 static void take_status_line(struct curl_head *head, const char *line)
 {
     char *at;
+    size_t received = head->complete ? 0 : head->received;
+    size_t fields = head->complete ? 0 : head->fields;
     curl_head_reset(head);
+    head->received = received;
+    head->fields = fields;
     long major = strtol(line + sizeof("HTTP/") - 1, &at, 10);
     long minor = *at == '.' ? strtol(at + 1, &at, 10) : 0;
     long status = strtol(at, &at, 10);
     head->minor_version = major == 1 && minor == 0 ? 0 : 1;
+    head->is_http2 = major == 2;
     head->status = status >= 100 && status <= 999 ? (int)status : 0;
 }
 
@@ -116,8 +120,20 @@ static bool take_continuation(struct curl_head *head, const char *line, size_t l
     return true;
 }
 
+static bool is_within_limits(struct curl_head *head, size_t len)
+{
+    head->received += len;
+    head->fields += len > 2; // fact: the empty line is CR LF
+    head->too_long = head->received_max && head->received > head->received_max;
+    head->too_many = head->fields_max && head->fields > head->fields_max + 1; // the status line
+    return !head->too_long && !head->too_many;
+}
+
 bool curl_head_take_line(struct curl_head *head, const char *line, size_t len)
 {
+    if (!is_within_limits(head, len)) {
+        return false;
+    }
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         char copy[32] = {0};
         memcpy(copy, line, len < sizeof(copy) - 1 ? len : sizeof(copy) - 1);
@@ -154,6 +170,7 @@ bool curl_head_publish(struct curl_head *head, struct http_response *response)
     *response = (struct http_response){
         .status = head->status,
         .minor_version = head->minor_version,
+        .is_http2 = head->is_http2,
         .headers = headers,
         .header_count = head->count,
     };

@@ -152,15 +152,17 @@ static void set_callbacks(struct http_transport *transport)
 static void set_plain_http(CURL *easy)
 {
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROXY,
-                     ""); // chosen: proxies of the environment are not used, as on a device
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, ""); // curl_proxy.c has read the environment
+    curl_easy_setopt(easy, CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC);
+    curl_easy_setopt(easy, CURLOPT_SOCKS5_AUTH, (unsigned long)CURLAUTH_BASIC);
+    curl_easy_setopt(easy, CURLOPT_HEADEROPT,
+                     (long)CURLHEADER_SEPARATE); // ours are not the proxy's
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); // giving up does not wait for the name server
 }
 
@@ -197,7 +199,6 @@ static void set_tls(struct http_transport *transport)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, settings->skip_name_check ? 0L : 2L);
     curl_easy_setopt(easy, CURLOPT_CAINFO, NULL); // only curl_tls.c says who is trusted
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-    curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, settings->save_session ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, fill_tls_context);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transport);
@@ -323,6 +324,24 @@ static void set_method(struct http_transport *transport)
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
+static bool set_proxy(struct http_transport *transport)
+{
+    const struct curl_proxy *proxy = &transport->proxy;
+    CURL *easy = transport->easy;
+    bool ok = curl_easy_setopt(easy, CURLOPT_PROXY, proxy->url ? proxy->url : "") == CURLE_OK;
+    ok = curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, proxy->user) == CURLE_OK && ok;
+    return curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, proxy->password) == CURLE_OK && ok;
+}
+
+/* Without HTTP/2 ALPN is left to curl_tls.c, which may have a list of the application's. */
+static void set_http_version(struct http_transport *transport)
+{
+    bool offer_http2 = transport->request.offer_http2 && !transport->settings.alpn;
+    curl_easy_setopt(transport->easy, CURLOPT_HTTP_VERSION,
+                     offer_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(transport->easy, CURLOPT_SSL_ENABLE_ALPN, offer_http2 ? 1L : 0L);
+}
+
 esp_err_t curl_setup_request(struct http_transport *transport)
 {
     const struct http_request *request = &transport->request;
@@ -333,7 +352,9 @@ esp_err_t curl_setup_request(struct http_transport *transport)
     }
     snprintf(transport->where, sizeof(transport->where), "%.140s:%d", request->host, request->port);
     set_method(transport);
+    set_http_version(transport);
     bool ok = curl_easy_setopt(easy, CURLOPT_URL, transport->url) == CURLE_OK;
+    ok = set_proxy(transport) && ok;
     ok = curl_easy_setopt(easy, CURLOPT_USERNAME, request->digest_user) == CURLE_OK && ok;
     ok = curl_easy_setopt(easy, CURLOPT_PASSWORD, request->digest_password) == CURLE_OK && ok;
     curl_easy_setopt(easy, CURLOPT_HTTPAUTH,

@@ -3,12 +3,11 @@
 
 #include <curl/curl.h>
 
+#include "curl_proxy.h"
 #include "curl_tls.h"
 #include "http_transport.h"
 
-#define CURL_HEAD_MAX                                                                              \
-    (80 * 1024) // fact: ESP-IDF's parser refuses more, http_parser: HTTP_MAX_HEADER_SIZE
-#define CURL_FAILURE_MAX 288 // chosen: a sentence with a host name; longer ones are cut
+#define CURL_FAILURE_MAX 288 // chosen: a sentence with a host name or two; longer ones are cut
 
 #define CURL_CANDIDATES 4 // chosen: addresses curl tries at the same time, and some more
 
@@ -23,8 +22,14 @@ struct curl_head {
     struct http_header *headers; // made when the head is complete
     int status;
     int minor_version;
+    bool is_http2;
     bool complete;
+    size_t received; // bytes of all lines, those of interim answers and trailers included
+    size_t fields;
+    size_t received_max; // 0: no limit
+    size_t fields_max;
     bool too_long;
+    bool too_many;
 };
 
 struct http_transport {
@@ -40,6 +45,7 @@ struct http_transport {
     bool is_https;
     bool is_head;
     bool answers_digest;
+    struct curl_proxy proxy; // that of the request
     struct curl_slist *header_lines;
     struct curl_slist *connect_to;
     char *url;
@@ -84,13 +90,13 @@ esp_err_t curl_setup_request(struct http_transport *transport) ESP_MUST_CHECK;
 /** Frees what curl_setup_request made. */
 void curl_setup_free_request(struct http_transport *transport);
 
-/** Takes a line of the head, line end included. false: out of memory or too long. */
+/** Takes a line of the head, line end included. false: out of memory or over the limits. */
 bool curl_head_take_line(struct curl_head *head, const char *line, size_t len);
 
 /** Makes the fields readable once the head is complete. false: out of memory. */
 bool curl_head_publish(struct curl_head *head, struct http_response *response);
 
-/** Ready for the next head; keeps memory. */
+/** Ready for the head of the next request; keeps memory and limits. */
 void curl_head_reset(struct curl_head *head);
 void curl_head_free(struct curl_head *head);
 
@@ -102,6 +108,12 @@ esp_err_t curl_failure_describe(struct http_transport *transport, enum curl_step
 
 /** Describes that nothing happened for wait_ms. @return ESP_ERR_HTTP_EAGAIN */
 esp_err_t curl_failure_timeout(struct http_transport *transport, enum curl_step step, int wait_ms);
+
+/** Describes why transport->proxy could not be chosen. @return the request's error code */
+esp_err_t curl_failure_bad_proxy(struct http_transport *transport, esp_err_t err);
+
+/** Describes that an HTTP proxy answered 407 to a plain request. @return the request's error code */
+esp_err_t curl_failure_refused_by_proxy(struct http_transport *transport);
 
 /** The seam's resolve_url. */
 esp_err_t curl_url_resolve(const char *base, const char *reference, struct http_url *url);

@@ -221,6 +221,49 @@ static void answer_pattern(struct connection *c, size_t len)
     free(bytes);
 }
 
+static void send_fields(struct connection *c, size_t count)
+{
+    send_text(c, "HTTP/1.1 200 OK\r\n");
+    for (size_t i = 0; i < count; i++) {
+        send_text(c, "X-Field: x\r\n");
+    }
+    send_text(c, "Content-Length: 2\r\n\r\nok");
+}
+
+static void send_long_field(struct connection *c, size_t len)
+{
+    char *bytes = malloc(len);
+    require(bytes != NULL);
+    memset(bytes, 'x', len);
+    send_text(c, "HTTP/1.1 200 OK\r\nX-Long: ");
+    send_bytes(c, bytes, len);
+    send_text(c, "\r\nContent-Length: 2\r\n\r\nok");
+    free(bytes);
+}
+
+/* Heads that are too large, or never end. @return whether the path asks for one */
+static bool answer_too_much(struct connection *c, const char *path)
+{
+    size_t n = 0;
+    if (sscanf(path, "/fields/%zu", &n) == 1) {
+        send_fields(c, n);
+    } else if (sscanf(path, "/bytes/%zu", &n) == 1) {
+        send_long_field(c, n);
+    } else if (strcmp(path, "/interim") == 0) {
+        while (!c->ends) {
+            send_text(c, "HTTP/1.1 100 Continue\r\nX-Interim: yes\r\n\r\n");
+        }
+    } else if (strcmp(path, "/trailers") == 0) {
+        send_text(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+        while (!c->ends) {
+            send_text(c, "X-Trailer: yes\r\n");
+        }
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void answer_path(struct connection *c, const char *path, const char *body, size_t body_len)
 {
     char text[600];
@@ -263,10 +306,91 @@ static void answer_path(struct connection *c, const char *path, const char *body
         answer(c, "200 OK", "X-Final: yes\r\n", "final", 5);
     } else if (strcmp(path, "/sees") == 0) {
         answer(c, "200 OK", "", c->request, (size_t)(body - c->request));
+    } else if (answer_too_much(c, path)) {
+        return;
+    } else if (strcmp(path, "/cookie") == 0) {
+        answer(c, "200 OK", "Set-Cookie: id=42; Path=/\r\n", "cookie", 6);
     } else if (strcmp(path, "/garbage") == 0) {
         answer_part(c, "this is not HTTP\r\n\r\n", 0);
     } else {
         answer(c, "404 Not Found", "", "nothing here", 12);
+    }
+}
+
+// ------------------------------------------------------------------------------------------- HTTP/2
+
+enum frame {
+    FRAME_DATA = 0,
+    FRAME_HEADERS = 1,
+    FRAME_RESET = 3,
+    FRAME_SETTINGS = 4,
+    FRAME_GOAWAY = 7
+};
+
+/* fact: RFC 9113, 4.1 */
+static void send_frame(struct connection *c, enum frame type, int flags, unsigned stream,
+                       const void *payload, size_t len)
+{
+    unsigned char head[9] = {
+        (unsigned char)(len >> 16),    (unsigned char)(len >> 8),    (unsigned char)len,
+        (unsigned char)type,           (unsigned char)flags,         (unsigned char)(stream >> 24),
+        (unsigned char)(stream >> 16), (unsigned char)(stream >> 8), (unsigned char)stream};
+    send_bytes(c, head, sizeof(head));
+    send_bytes(c, payload, len);
+}
+
+static bool receive_all(struct connection *c, void *buf, size_t len)
+{
+    char *at = buf;
+    while (len > 0) {
+        int n = receive(c, at, (int)len);
+        if (n <= 0) {
+            return false;
+        }
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* Half an answer to the stream. */
+static void answer_http2(struct connection *c, unsigned stream)
+{
+    // fact: RFC 7541, appendix A: 8 is ":status 200", 28 is "content-length".
+    static const unsigned char head[] = {0x88, 0x0f, 0x0d, 4, '2', '0', '0', '0'};
+    static const unsigned char code[8] = {0, 0, 0, 0,
+                                          0, 0, 0, 2}; // GOAWAY: last stream 0, then the error
+    char *bytes = pattern(1000);
+    send_frame(c, FRAME_HEADERS, 4, stream, head, c->server->options.http2_announces ? 8 : 1);
+    send_frame(c, FRAME_DATA, 0, stream, bytes, 1000);
+    free(bytes);
+    if (c->server->options.http2_ending == HTTPS_SERVER_RESETS ||
+        c->server->options.http2_ending == HTTPS_SERVER_STAYS) {
+        send_frame(c, FRAME_RESET, 0, stream, code + 4, 4);
+    } else if (c->server->options.http2_ending == HTTPS_SERVER_GOES_AWAY) {
+        send_frame(c, FRAME_GOAWAY, 0, 0, code, 8);
+    }
+    c->ends = c->server->options.http2_ending != HTTPS_SERVER_STAYS;
+}
+
+static void serve_http2(struct connection *c)
+{
+    char preface[24]; // fact: RFC 9113, 3.4
+    unsigned char head[9];
+    send_frame(c, FRAME_SETTINGS, 0, 0, "", 0);
+    if (!receive_all(c, preface, sizeof(preface))) {
+        return;
+    }
+    while (!c->ends && receive_all(c, head, sizeof(head))) {
+        size_t len = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+        if (len > REQUEST_MAX || !receive_all(c, c->request, len)) {
+            return;
+        }
+        if (head[3] == FRAME_SETTINGS && head[4] == 0) {
+            send_frame(c, FRAME_SETTINGS, 1, 0, "", 0);
+        } else if (head[3] == FRAME_HEADERS) {
+            answer_http2(c, (unsigned)head[7] << 8 | head[8]);
+        }
     }
 }
 
@@ -321,6 +445,10 @@ static void *serve(void *arg)
                      SSL_get_version(c->ssl));
             c->server->resumed_count += SSL_session_reused(c->ssl);
         }
+    }
+    if (c->server->options.alpn && strcmp(c->server->options.alpn, "h2") == 0 && !c->ends) {
+        serve_http2(c);
+        c->ends = true;
     }
     while (!c->ends && read_request(c, &body)) {
         char path[512];
@@ -405,20 +533,28 @@ static SSL_CTX *make_context(const struct https_server_options *options)
     return context;
 }
 
+/* @return the port */
+static int bind_to_loopback(int socket, bool is_ipv6)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr *address = is_ipv6 ? (void *)&v6 : (void *)&v4;
+    socklen_t len = is_ipv6 ? sizeof(v6) : sizeof(v4);
+    require(bind(socket, address, len) == 0);
+    require(getsockname(socket, address, &len) == 0);
+    return ntohs(is_ipv6 ? v6.sin6_port : v4.sin_port);
+}
+
 struct https_server *https_server_start(const struct https_server_options *options)
 {
     struct https_server *server = calloc(1, sizeof(*server));
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof(address);
     require(server != NULL);
     signal(SIGPIPE, SIG_IGN);
     server->options = *options;
     server->context = options->certificate ? make_context(options) : NULL;
-    server->socket = socket(AF_INET, SOCK_STREAM, 0);
-    require(bind(server->socket, (struct sockaddr *)&address, len) == 0);
+    server->socket = socket(options->is_ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    server->port = bind_to_loopback(server->socket, options->is_ipv6);
     require(listen(server->socket, 16) == 0);
-    require(getsockname(server->socket, (struct sockaddr *)&address, &len) == 0);
-    server->port = ntohs(address.sin_port);
     require(pthread_create(&server->thread, NULL, accept_all, server) == 0);
     return server;
 }

@@ -1,5 +1,5 @@
 /**
- * A small HTTP or HTTPS server inside the test process, on a free port of 127.0.0.1, one thread per connection.
+ * A small HTTP or HTTPS server inside the test process, on a free port of 127.0.0.1 or ::1, one thread per connection.
  *
  * The path says how it answers:
  *   /length/N  /chunked/N  /close/N   N bytes of the pattern, with Content-Length, in chunks, until the connection ends
@@ -13,6 +13,10 @@
  *   /continue                         100 before 200
  *   /sees                             the request's own head as the body
  *   /garbage                          not HTTP
+ *   /fields/N  /bytes/N               a head with N fields more, with a field of N bytes
+ *   /interim                          100 again and again
+ *   /trailers                         a body in chunks with fields behind it, again and again
+ *   /cookie                           sets a cookie
  */
 #pragma once
 
@@ -24,9 +28,19 @@
 struct https_server;
 
 struct https_server_options {
+    bool is_ipv6;                               // on ::1 instead of 127.0.0.1
     const struct test_certificate *certificate; // NULL: plain HTTP
     const struct test_certificate *client_ca; // not NULL: a client certificate from it is demanded
-    const char *alpn;                         // the protocol this server insists on, or NULL
+    const char *alpn; // the protocol this server insists on, or NULL; h2: see below
+    // With h2: any request gets 1000 bytes of a body that is not ended, then this; then the connection ends properly,
+    // except with STAYS, which resets the stream only.
+    enum {
+        HTTPS_SERVER_NOTHING,
+        HTTPS_SERVER_RESETS,
+        HTTPS_SERVER_GOES_AWAY,
+        HTTPS_SERVER_STAYS
+    } http2_ending;
+    bool http2_announces; // a Content-Length of 2000
 };
 
 struct https_server *https_server_start(const struct https_server_options *options);

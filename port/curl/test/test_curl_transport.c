@@ -13,6 +13,7 @@
 
 #include "esp_http_client.h"
 #include "https_server.h"
+#include "proxy_server.h"
 
 static struct https_server *s_server;
 
@@ -559,5 +560,6 @@ int main(void)
         SERVED(the_socket_has_the_options_asked_for),
         SERVED(an_interface_that_does_not_exist_is_refused),
     };
+    proxy_server_clear_environment();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
