@@ -628,7 +628,8 @@ static void an_image_written_by_one_session_alone_is_not_read_a_second_time(void
     g_flash.is_unmapped = true;
     struct device_image image = DEVICE_IMAGE(.len = 30000);
     assert_int_equal(device_install("ota_1", image), ESP_OK);
-    assert_in_range(g_flash.read_bytes, image.len, image.len + 5000); // and the search for a pending copy
+    assert_in_range(g_flash.read_bytes, image.len,
+                    image.len + 5000); // and the search for a pending copy
     free(image.bytes);
 }
 

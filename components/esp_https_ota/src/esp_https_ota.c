@@ -2,7 +2,7 @@
 //
 // Bytes go source -> stages -> buffer -> flash. The first bytes stay in the buffer until the header has been judged, so that a
 // wrong image is refused before the first erase. When the server's file changes in the middle, the session goes back to
-// CONNECTED and begins anew.
+// CONNECTED and begins anew. RESUMING takes the place of CONNECTED when an earlier run left something to continue.
 
 #include "esp_https_ota.h"
 
@@ -14,8 +14,8 @@
 #include "ota_decrypt_cb.h"
 #include "ota_events.h"
 #include "ota_header.h"
+#include "ota_resume.h"
 #include "ota_stage_registry.h"
-#include "ota_stream.h"
 
 static const char *TAG = "esp_https_ota";
 
@@ -26,6 +26,7 @@ static const char *TAG = "esp_https_ota";
 
 enum session_state {
     STATE_CONNECTED, // the body can be read; flash is untouched
+    STATE_RESUMING,  // the rest of the body can be read; flash holds the beginning
     STATE_WRITING,   // bytes are written
     STATE_COMPLETE,  // the whole image is written
 };
@@ -34,6 +35,7 @@ struct session {
     enum session_state state;
     struct ota_source source;
     struct ota_stream stream;
+    struct ota_resume resume;
     bool erases_in_bulk;
     bool keeps_compression;
     const esp_partition_t *staging; // written to
@@ -50,6 +52,7 @@ struct session {
     bool has_ended;  // the stream is complete
     int64_t written;
     uint32_t restarts;
+    int64_t resumed_from; // position in the server's file
 };
 
 static bool s_allows_http; // a build option of ESP-IDF, so one a process
@@ -97,6 +100,58 @@ static esp_err_t check_config(const esp_https_ota_config_t *config)
     return ESP_OK;
 }
 
+// Nothing of what was written can be kept.
+static void start_over(struct session *session)
+{
+    session->restarts++;
+    ESP_LOGI(TAG, "starting again from the beginning");
+    if (session->state == STATE_WRITING) {
+        ESP_IGNORE_ERROR(esp_ota_abort(session->ota)); // the handle is ours
+    }
+    ota_stream_clear(&session->stream);
+    ota_source_restart(&session->source);
+    ota_resume_forget(&session->resume);
+    session->state = STATE_CONNECTED;
+    session->buffered = 0;
+    session->written = 0;
+    session->resumed_from = 0;
+    session->has_header = false;
+    session->has_ended = false;
+}
+
+// What the application says was written, rounded down to whole sectors: the last one may have been torn.
+static void take_application_s_word(struct session *session, size_t written)
+{
+    struct ota_entity unknown = {.total = -1};
+    uint32_t offset = (uint32_t)(written - written % session->staging->erase_size);
+    if (written < HEADER_LEN || offset == 0 || written > session->staging->size ||
+        session->decrypt_cb) {
+        return;
+    }
+    ota_source_expect(&session->source, &unknown, offset);
+    session->source.is_verified_here = true; // fact: ESP-IDF has nothing to compare with either
+    session->resume.is_over = true; // and without its beginning the file has no identity to note
+    session->state = STATE_RESUMING;
+    session->written = offset;
+}
+
+static void find_progress(struct session *session, const esp_https_ota_config_t *config)
+{
+    ota_resume_init(&session->resume, session->staging, session->source.home_url,
+                    !session->decrypt_cb);
+    if (ota_resume_find(&session->resume, &session->source, &session->stream)) {
+        session->state = STATE_RESUMING;
+        session->written = session->resume.progress.image_offset;
+    } else {
+        take_application_s_word(session, config->ota_image_bytes_written);
+    }
+    if (session->state == STATE_RESUMING) {
+        session->resumed_from = session->source.position;
+        ESP_LOGI(TAG, "resuming at byte %lld of %lld", (long long)session->source.position,
+                 (long long)session->source.entity.total);
+    }
+}
+
 static esp_err_t open_source(struct session *session, const esp_https_ota_config_t *config)
 {
     int64_t range_size =
@@ -113,7 +168,14 @@ static esp_err_t open_source(struct session *session, const esp_https_ota_config
     if (err == ESP_OK && config->http_client_init_cb) {
         err = config->http_client_init_cb(client);
     }
+    if (err == ESP_OK && config->ota_resumption) {
+        find_progress(session, config);
+    }
     if (err == ESP_OK) {
+        err = ota_source_open(&session->source);
+    }
+    if (err == ESP_ERR_INVALID_RESPONSE) { // not the file that was begun
+        start_over(session);
         err = ota_source_open(&session->source);
     }
     return err;
@@ -210,25 +272,14 @@ esp_err_t esp_https_ota_begin(const esp_https_ota_config_t *ota_config,
 
 // ----------------------------------------------------------------------- reading
 
-// The file is another one than it was: nothing of what was written can be kept.
-static esp_err_t start_over(struct session *session)
+// The file is another one than it was, or flash is not as it was left.
+static esp_err_t note_change(struct session *session)
 {
     if (session->restarts == RESTART_MAX) {
         ESP_LOGE(TAG, "the server's file keeps changing; giving up");
         return ESP_ERR_INVALID_RESPONSE;
     }
-    session->restarts++;
-    ESP_LOGI(TAG, "starting again from the beginning");
-    if (session->state == STATE_WRITING) {
-        ESP_IGNORE_ERROR(esp_ota_abort(session->ota)); // the handle is ours
-    }
-    ota_stream_clear(&session->stream);
-    ota_source_restart(&session->source);
-    session->state = STATE_CONNECTED;
-    session->buffered = 0;
-    session->written = 0;
-    session->has_header = false;
-    session->has_ended = false;
+    start_over(session);
     return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
 }
 
@@ -241,7 +292,7 @@ static esp_err_t fill_buffer(struct session *session, size_t wanted)
                                         wanted - session->buffered, &len);
         session->buffered += len;
         if (err == ESP_ERR_INVALID_RESPONSE) {
-            return start_over(session);
+            return note_change(session);
         }
         if (err != ESP_OK) {
             return err;
@@ -383,11 +434,39 @@ static esp_err_t start_writing(struct session *session)
     return err;
 }
 
+static esp_err_t resume_writing(struct session *session)
+{
+    const struct esp_ota_journal_progress *progress = &session->resume.progress;
+    esp_err_t err = session->resume.has_journal
+                        ? esp_ota_resume_verified(session->staging, progress->image_offset,
+                                                  progress->digest, &session->ota)
+                        : esp_ota_resume(session->staging, OTA_WITH_SEQUENTIAL_WRITES,
+                                         (size_t)session->written, &session->ota);
+    if (err == ESP_ERR_INVALID_CRC) {
+        ESP_LOGW(TAG, "flash does not hold what the earlier run wrote");
+        return note_change(session);
+    }
+    if (err == ESP_OK && session->final != session->staging) {
+        err = esp_ota_set_final_partition(session->ota, session->final, session->copies_to_final);
+    }
+    if (err == ESP_OK) {
+        session->has_header = true;
+        session->state = STATE_WRITING;
+    }
+    return err;
+}
+
 static esp_err_t move_one_buffer(struct session *session)
 {
-    esp_err_t err = fill_buffer(session, session->buffer_size);
+    size_t to_checkpoint =
+        RESUME_CHECKPOINT_LEN - (size_t)(session->written % RESUME_CHECKPOINT_LEN);
+    size_t wanted = session->buffer_size < to_checkpoint ? session->buffer_size : to_checkpoint;
+    esp_err_t err = fill_buffer(session, wanted);
     if (err == ESP_OK) {
         err = write_buffer(session);
+    }
+    if (err == ESP_OK && session->written % RESUME_CHECKPOINT_LEN == 0 && !session->has_ended) {
+        ota_resume_note(&session->resume, session->ota, &session->stream, image_size(session));
     }
     if (err != ESP_OK) {
         return err;
@@ -409,16 +488,21 @@ esp_err_t esp_https_ota_perform(esp_https_ota_handle_t https_ota_handle)
         ESP_LOGE(TAG, "the image is complete; call esp_https_ota_finish()");
         return ESP_FAIL;
     }
+    esp_err_t err = ESP_OK;
     if (session->state == STATE_CONNECTED) {
-        esp_err_t err = start_writing(session);
-        if (err != ESP_OK) {
-            return err;
-        }
+        err = start_writing(session);
+    } else if (session->state == STATE_RESUMING) {
+        err = resume_writing(session);
     }
-    return move_one_buffer(session);
+    return err == ESP_OK ? move_one_buffer(session) : err;
 }
 
 // ----------------------------------------------------------------------- end of a session
+
+static bool has_transaction(const struct session *session)
+{
+    return session->state == STATE_WRITING || session->state == STATE_COMPLETE;
+}
 
 // differs: what boots is the final partition, and only if the image stands there
 static esp_err_t activate(const struct session *session)
@@ -441,7 +525,10 @@ esp_err_t esp_https_ota_finish(esp_https_ota_handle_t https_ota_handle)
     if (!session) {
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = session->state == STATE_CONNECTED ? ESP_OK : esp_ota_end(session->ota);
+    esp_err_t err = has_transaction(session) ? esp_ota_end(session->ota) : ESP_OK;
+    if (session->state == STATE_COMPLETE) { // good or bad, there is nothing to continue
+        ota_resume_clear(&session->resume);
+    }
     if (err == ESP_OK && session->state == STATE_COMPLETE) {
         err = activate(session);
     }
@@ -457,7 +544,7 @@ esp_err_t esp_https_ota_abort(esp_https_ota_handle_t https_ota_handle)
     if (!session) {
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = session->state == STATE_CONNECTED ? ESP_OK : esp_ota_abort(session->ota);
+    esp_err_t err = has_transaction(session) ? esp_ota_abort(session->ota) : ESP_OK;
     free_session(session);
     return err;
 }
@@ -579,4 +666,19 @@ esp_err_t(esp_https_ota)(const esp_http_client_config_t *config)
 {
     esp_https_ota_config_t ota_config = {.http_config = config};
     return esp_https_ota_run(&ota_config);
+}
+
+// ----------------------------------------------------------------------- extension
+
+esp_err_t esp_https_ota_get_stats(void *https_ota_handle, esp_https_ota_stats_t *stats)
+{
+    const struct session *session = https_ota_handle;
+    if (!session || !stats) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    *stats = (esp_https_ota_stats_t){.received = session->source.received,
+                                     .resumed_from = (uint64_t)session->resumed_from,
+                                     .retries = session->source.retries,
+                                     .restarts = session->restarts};
+    return ESP_OK;
 }

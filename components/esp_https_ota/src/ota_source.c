@@ -2,11 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "esp_http_client_ext.h"
 #include "esp_log.h"
 #include "esp_random.h"
 #include "freertos/task.h"
-#include "ota_range.h"
+#include "http_content_range.h"
+#include "http_retry_after.h"
 
 static const char *TAG = "esp_https_ota";
 
@@ -82,10 +85,21 @@ esp_err_t ota_source_init(struct ota_source *s, esp_http_client_handle_t client,
     return ESP_OK;
 }
 
+// A weak validator does not promise the same bytes, so it cannot guard a range (RFC 9110, 13.1.5).
+static const char *strong_validator(const struct ota_entity *entity)
+{
+    if (entity->etag[0] == '"') {
+        return entity->etag;
+    }
+    return entity->etag[0] == '\0' && entity->last_modified[0] ? entity->last_modified : NULL;
+}
+
 void ota_source_expect(struct ota_source *s, const struct ota_entity *entity, int64_t position)
 {
     s->entity = *entity;
     s->position = position;
+    s->is_verified_here =
+        strong_validator(entity) != NULL; // else its first block has to vouch for it
 }
 
 void ota_source_destroy(struct ota_source *s)
@@ -107,15 +121,6 @@ static void copy_header(esp_http_client_handle_t client, const char *name, char 
         strlen(value) < size) {
         memcpy(out, value, strlen(value) + 1);
     }
-}
-
-// A weak validator does not promise the same bytes, so it cannot guard a range (RFC 9110, 13.1.5).
-static const char *strong_validator(const struct ota_entity *entity)
-{
-    if (entity->etag[0] == '"') {
-        return entity->etag;
-    }
-    return entity->etag[0] == '\0' && entity->last_modified[0] ? entity->last_modified : NULL;
 }
 
 static esp_err_t ask_for_range(struct ota_source *s, int64_t first, int64_t last, bool is_guarded)
@@ -199,14 +204,19 @@ static esp_err_t accept_whole(struct ota_source *s)
     return ESP_OK;
 }
 
+static esp_err_t read_content_range(struct ota_source *s, struct http_content_range *range)
+{
+    const char *text = NULL;
+    esp_err_t err = esp_http_client_get_unique_response_header(s->client, "Content-Range", &text);
+    return err == ESP_OK ? http_content_range_parse(text, range) : err;
+}
+
 // 206: a part, which must be the one asked for, of the same file.
 static esp_err_t accept_part(struct ota_source *s)
 {
-    char text[96];
-    struct ota_range range;
-    copy_header(s->client, "Content-Range", text, sizeof(text));
-    if (ota_range_parse(text, &range) != ESP_OK || range.first != s->position) {
-        ESP_LOGW(TAG, "the server sends another range than asked for: Content-Range \"%s\"", text);
+    struct http_content_range range;
+    if (read_content_range(s, &range) != ESP_OK || range.first != s->position) {
+        ESP_LOGW(TAG, "the server sends another range than asked for");
         return ESP_ERR_INVALID_RESPONSE;
     }
     struct ota_entity seen = entity_of_response(s, range.total);
@@ -280,8 +290,7 @@ static esp_err_t verify_mirror(struct ota_source *s)
     struct ota_entity seen;
     struct crypto_hash hash;
     uint8_t digest[CRYPTO_SHA256_LEN];
-    char text[96];
-    struct ota_range range;
+    struct http_content_range range;
     char block[512];
     int64_t left = SOURCE_FIRST_BLOCK_LEN;
     esp_err_t err = ask_for_range(s, 0, SOURCE_FIRST_BLOCK_LEN - 1, false);
@@ -291,9 +300,8 @@ static esp_err_t verify_mirror(struct ota_source *s)
     if (err != ESP_OK) {
         return err;
     }
-    copy_header(s->client, "Content-Range", text, sizeof(text));
     if (esp_http_client_get_status_code(s->client) != HttpStatus_PartialContent ||
-        ota_range_parse(text, &range) != ESP_OK || range.first != 0) {
+        read_content_range(s, &range) != ESP_OK || range.first != 0) {
         return ESP_FAIL; // no ranges here: of no use in the middle of a file
     }
     seen = entity_of_response(s, range.total);
@@ -308,12 +316,13 @@ static esp_err_t verify_mirror(struct ota_source *s)
         left -= len;
     }
     esp_crypto.sha256_end(&hash, digest);
-    bool is_same = s->entity.has_first_block && s->entity.total == seen.total &&
-                   memcmp(digest, s->entity.first_block, sizeof(digest)) == 0;
-    if (!is_same) {
-        ESP_LOGW(TAG, "this mirror serves another file");
-        return ESP_FAIL;
+    bool has_same_len = s->entity.total < 0 || seen.total < 0 || s->entity.total == seen.total;
+    if (!has_same_len || !s->entity.has_first_block ||
+        memcmp(digest, s->entity.first_block, sizeof(digest)) != 0) {
+        ESP_LOGW(TAG, "%s serves another file", s->url_index == 0 ? "the server" : "this mirror");
+        return s->url_index == 0 ? ESP_ERR_INVALID_RESPONSE : ESP_FAIL;
     }
+    close_response(s);
     memcpy(s->entity.etag, seen.etag, sizeof(seen.etag));
     memcpy(s->entity.last_modified, seen.last_modified, sizeof(seen.last_modified));
     s->is_verified_here = true;
@@ -377,12 +386,15 @@ static bool is_worth_retrying(struct ota_source *s, esp_err_t err)
     }
 }
 
-// Seconds that the server asks to wait; 0: it does not.
+// How long the server asks to wait; 0: it does not.
 static uint32_t retry_after_ms(struct ota_source *s)
 {
-    char text[32];
+    char text[64];
+    int64_t seconds = 0;
     copy_header(s->client, "Retry-After", text, sizeof(text));
-    unsigned long seconds = strtoul(text, NULL, 10);
+    if (http_retry_after_parse(text, time(NULL), &seconds) != ESP_OK) {
+        return 0;
+    }
     return seconds < 86400 ? (uint32_t)seconds * 1000 : 86400u * 1000;
 }
 
@@ -473,7 +485,10 @@ static esp_err_t open_response(struct ota_source *s, bool can_retry)
 
 esp_err_t ota_source_open(struct ota_source *s)
 {
-    esp_err_t err;
+    esp_err_t err = ESP_OK;
+    if (s->is_open) { // after a restart
+        return err;
+    }
     do {
         err = open_response(s, s->retries_opening);
     } while (err == ESP_ERR_HTTPS_OTA_IN_PROGRESS);
