@@ -9,9 +9,8 @@
 #include "open_device.h"
 #include "update.h"
 
-#define SECRET_MAX  (64u * 1024)       // chosen: far above any key
-#define CA_MAX      (4u * 1024 * 1024) // chosen: far above any bundle
-#define TIMEOUT_MAX 3600
+#define SECRET_MAX (64u * 1024)       // chosen: far above any key
+#define CA_MAX     (4u * 1024 * 1024) // chosen: far above any bundle
 
 // ----------------------------------------------------------------------- files
 
@@ -32,7 +31,8 @@ static bool load_files(struct update *u)
 {
     if (!load(u->ca_file, CA_MAX, &u->ca) || !load(u->cert_file, SECRET_MAX, &u->cert) ||
         !load(u->key_file, SECRET_MAX, &u->key) ||
-        !load(u->key_password_file, SECRET_MAX, &u->key_password)) {
+        !load(u->key_password_file, SECRET_MAX, &u->key_password) ||
+        !load(u->decrypt_key_file, SECRET_MAX, &u->decrypt_key)) {
         return false;
     }
     if (u->key_password.bytes) {
@@ -82,7 +82,10 @@ enum {
     OPT_HEADER,
     OPT_ROLLBACK,
     OPT_ALLOW_HTTP,
-    OPT_TIMEOUT,
+    OPT_RESUME,
+    OPT_NO_RESUME,
+    OPT_PROXY,
+    OPT_DECRYPT_KEY,
 };
 
 static const struct option OPTIONS[] = {
@@ -97,7 +100,18 @@ static const struct option OPTIONS[] = {
     {"header", required_argument, NULL, OPT_HEADER},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"allow-http", no_argument, NULL, OPT_ALLOW_HTTP},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"timeout", required_argument, NULL, UPDATE_OPT_TIMEOUT},
+    {"resume", no_argument, NULL, OPT_RESUME},
+    {"no-resume", no_argument, NULL, OPT_NO_RESUME},
+    {"retries", required_argument, NULL, UPDATE_OPT_RETRIES},
+    {"retry-delay", required_argument, NULL, UPDATE_OPT_RETRY_DELAY},
+    {"deadline", required_argument, NULL, UPDATE_OPT_DEADLINE},
+    {"min-rate", required_argument, NULL, UPDATE_OPT_MIN_RATE},
+    {"max-bytes", required_argument, NULL, UPDATE_OPT_MAX_BYTES},
+    {"range-size", required_argument, NULL, UPDATE_OPT_RANGE_SIZE},
+    {"mirror", required_argument, NULL, UPDATE_OPT_MIRROR},
+    {"proxy", required_argument, NULL, OPT_PROXY},
+    {"decrypt-key", required_argument, NULL, OPT_DECRYPT_KEY},
     {"quiet", no_argument, NULL, 'q'},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
     {0},
@@ -113,16 +127,6 @@ static int take_header(struct update *u)
         return cli_usage("more than %d --header", UPDATE_HEADER_MAX);
     }
     u->headers[u->header_count++] = optarg;
-    return CLI_DONE;
-}
-
-static int take_timeout(struct update *u)
-{
-    uint64_t seconds;
-    if (!cli_parse_number(optarg, TIMEOUT_MAX, &seconds) || seconds == 0) {
-        return cli_usage("--timeout wants 1 to %d seconds, not \"%s\"", TIMEOUT_MAX, optarg);
-    }
-    u->timeout_ms = (int)seconds * 1000;
     return CLI_DONE;
 }
 
@@ -143,6 +147,10 @@ static const char **text_option(int option, struct update *u)
         return &u->key_password_file;
     case OPT_USER:
         return &u->user;
+    case OPT_PROXY:
+        return &u->proxy;
+    case OPT_DECRYPT_KEY:
+        return &u->decrypt_key_file;
     default:
         return NULL;
     }
@@ -164,8 +172,10 @@ static int take_option(int option, struct update *u)
         return CLI_DONE;
     case OPT_HEADER:
         return take_header(u);
-    case OPT_TIMEOUT:
-        return take_timeout(u);
+    case OPT_RESUME:
+    case OPT_NO_RESUME:
+        u->starts_afresh = option == OPT_NO_RESUME;
+        return CLI_DONE;
     case OPT_ROLLBACK:
         return cli_parse_switch(optarg, &u->rollback)
                    ? CLI_DONE
@@ -173,8 +183,10 @@ static int take_option(int option, struct update *u)
     case 'q':
         u->is_quiet = true;
         return CLI_DONE;
-    default:
+    case CLI_WRONG:
         return CLI_USAGE;
+    default:
+        return update_take_limit(option, u);
     }
 }
 
@@ -270,6 +282,7 @@ static int run(int argc, char **argv)
     free_secret(&update.key);
     free_secret(&update.key_password);
     free_secret(&update.user_file);
+    free_secret(&update.decrypt_key);
     return code;
 }
 
@@ -293,10 +306,28 @@ const struct cli_command update_command = {
         "  --rollback on|off         whether the new image must confirm itself; on if not given\n"
         "  --allow-http              accept an http URL\n"
         "  --timeout SECONDS         patience with a silent server, for each step; 5 if not given\n"
+        "  --retries N               attempts in a row that bring nothing; 5 if not given, 0: "
+        "none\n"
+        "  --retry-delay SECONDS     pause before the first retry, doubled each time; 0.5 if not "
+        "given\n"
+        "  --deadline SECONDS        for the whole download; none if not given\n"
+        "  --min-rate BYTES          a second; slower counts as a broken connection\n"
+        "  --max-bytes N             over the network, retries included\n"
+        "  --resume, --no-resume     whether to continue what an earlier run began; resume if not "
+        "given\n"
+        "  --range-size N            fetch the file in ranges of N bytes over one connection\n"
+        "  --mirror URL              another place of the same file, for retries; as often as "
+        "wanted\n"
+        "  --proxy URL               http:// or socks5h://; \"\": none; as the environment says if "
+        "not given\n"
+        "  --decrypt-key FILE        private key of a pre-encrypted image (RSA-3072 or P-256)\n"
         "  --chip C                  the device's chip, if neither FLASH.efuse nor an image tells\n"
         "  --quiet, -q               no messages but errors\n"
         "  --json                    result, slot, bytes, status, project, version, error, "
-        "seconds\n\n"
+        "seconds,\n"
+        "                            received, resumed_from, retries, restarts\n\n"
+        "gzip and zstd files are unpacked on the way. Ctrl-C leaves a device that the same command "
+        "continues.\n\n"
         "example:  esp-ota update --flash dev.bin --cacert ca.pem https://localhost:8443/v2.bin\n",
     .run = run,
 };

@@ -4,9 +4,11 @@
 #include "cli.h"
 #include "device.h"
 #include "esp_app_desc.h"
+#include "esp_https_ota_ext.h"
 #include "esp_partition.h"
 #include "progress.h"
 
+#define UPDATE_MIRROR_MAX 16 // chosen: more than anyone keeps
 #define UPDATE_HEADER_MAX 32 // chosen: more than any server asks for
 
 struct update {
@@ -25,7 +27,15 @@ struct update {
     bool rollback;
     bool is_quiet;
     int timeout_ms;
+    bool starts_afresh;                         // --no-resume
+    int range_size;                             // 0: the whole file in one request
+    const char *mirrors[UPDATE_MIRROR_MAX + 1]; // NULL-terminated
+    int mirror_count;
+    const char *proxy; // NULL: as the environment says; empty: none
+    const char *decrypt_key_file;
+    esp_https_ota_ext_t limits;
     // loaded
+    struct cli_bytes decrypt_key;
     struct cli_bytes ca;
     struct cli_bytes cert;
     struct cli_bytes key;
@@ -40,9 +50,25 @@ struct update {
     int64_t bytes;
     int status;
     double seconds;
+    esp_https_ota_stats_t stats;
     uint32_t chosen; // sequence number of the record that decides; OTADATA_SEQ_EMPTY: none
     struct progress progress;
 };
+
+/** Options that update_take_limit() understands. */
+enum {
+    UPDATE_OPT_TIMEOUT = 512,
+    UPDATE_OPT_RETRIES,
+    UPDATE_OPT_RETRY_DELAY,
+    UPDATE_OPT_DEADLINE,
+    UPDATE_OPT_MIN_RATE,
+    UPDATE_OPT_MAX_BYTES,
+    UPDATE_OPT_RANGE_SIZE,
+    UPDATE_OPT_MIRROR,
+};
+
+/** Takes optarg for one of these options. @return an enum cli_exit */
+int update_take_limit(int option, struct update *u);
 
 /** Lets the device update itself and reports the outcome. @return an enum cli_exit */
 int update_session_run(struct update *u, struct device *device);

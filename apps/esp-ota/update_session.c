@@ -2,17 +2,34 @@
 
 #include "update.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "chip_traits.h"
 #include "esp_crt_bundle.h"
+#include "esp_encrypted_img_stage.h"
+#include "esp_http_client_ext.h"
 #include "esp_https_ota.h"
+#include "ota_stage_registry.h"
 
 #define BUFFER_SIZE 65536 // chosen: one erase block of 64 KiB a step
 
 // The library's callback that sets headers has no context; one process makes one update.
 static const struct update *s_update;
+static volatile sig_atomic_t s_is_interrupted;
+
+static void note_interrupt(int number)
+{
+    (void)number;
+    s_is_interrupted = 1;
+}
+
+static bool is_interrupted(void *context)
+{
+    (void)context;
+    return s_is_interrupted != 0;
+}
 
 // ----------------------------------------------------------------------- what the session is made from
 
@@ -53,9 +70,9 @@ static esp_err_t note_status(esp_http_client_event_t *event)
     return ESP_OK;
 }
 
-static esp_err_t set_headers(esp_http_client_handle_t client)
+static esp_err_t prepare_client(esp_http_client_handle_t client)
 {
-    esp_err_t err = ESP_OK;
+    esp_err_t err = s_update->proxy ? esp_http_client_set_proxy(client, s_update->proxy) : ESP_OK;
     for (int i = 0; i < s_update->header_count && err == ESP_OK; i++) {
         char name[256];
         size_t len = strcspn(s_update->headers[i], ":");
@@ -162,12 +179,23 @@ static esp_err_t run_session(struct update *u, const esp_https_ota_config_t *con
     }
     progress_say(&u->progress, "connected, HTTP status %d", u->status);
     err = download(u, session);
+    ESP_IGNORE_ERROR(esp_https_ota_get_stats(session, &u->stats)); // the session is open
     if (err != ESP_OK) {
         ESP_IGNORE_ERROR(esp_https_ota_abort(session)); // the error before is the one to report
         return err;
     }
     progress_say(&u->progress, "verifying");
     return esp_https_ota_finish(session);
+}
+
+static struct ota_stage *make_decrypter(void *context, uint32_t max_output)
+{
+    (void)context;
+    struct ota_stage *stage = NULL;
+    const struct cli_bytes *key = &s_update->decrypt_key;
+    return esp_encrypted_img_stage_create(key->bytes, key->len, max_output, &stage) == ESP_OK
+               ? stage
+               : NULL;
 }
 
 static esp_err_t transfer(struct update *u)
@@ -184,7 +212,17 @@ static esp_err_t transfer(struct update *u)
         .user_data = u,
     };
     set_certificates(u, &http);
-    esp_https_ota_config_t config = {.http_config = &http, .http_client_init_cb = set_headers};
+    esp_https_ota_config_t config = {.http_config = &http,
+                                     .http_client_init_cb = prepare_client,
+                                     .partial_http_download = u->range_size > 0,
+                                     .max_http_request_size = u->range_size,
+                                     .ota_resumption = !u->starts_afresh,
+                                     .ext = &u->limits};
+    u->limits.is_cancelled = is_interrupted;
+    (void)signal(SIGINT, note_interrupt); // the second one ends the program as usual
+    if (u->decrypt_key.bytes) {
+        ota_stage_register(OTA_STAGE_ENCRYPTED, make_decrypter, NULL);
+    }
     s_update = u;
     esp_https_ota_allow_http(u->allows_http);
     double started = progress_now();
@@ -219,6 +257,10 @@ static void print_json(const struct update *u, esp_err_t err)
     json_object_set_new(
         root, "error", is_done ? json_null() : cli_json_text(cli_failure(), strlen(cli_failure())));
     json_object_set_new(root, "seconds", json_real((double)(int64_t)(u->seconds * 1000) / 1000));
+    json_object_set_new(root, "received", json_integer((json_int_t)u->stats.received));
+    json_object_set_new(root, "resumed_from", json_integer((json_int_t)u->stats.resumed_from));
+    json_object_set_new(root, "retries", json_integer(u->stats.retries));
+    json_object_set_new(root, "restarts", json_integer(u->stats.restarts));
     cli_print_json(root);
 }
 
@@ -236,15 +278,24 @@ static uint32_t read_choice(const struct device *device)
 
 static int report_failure(const struct update *u, const struct device *device, esp_err_t err)
 {
-    int code = err == ESP_ERR_HTTP_NOT_MODIFIED
-                   ? cli_fail_with(err, "the server's image has not changed (304)")
-                   : cli_fail_with(err, "the update failed: %s", esp_err_to_text(err));
+    int code;
+    if (err == ESP_ERR_HTTP_NOT_MODIFIED) {
+        code = cli_fail_with(err, "the server's image has not changed (304)");
+    } else if (s_is_interrupted) {
+        cli_forget_log();
+        code = cli_fail_with(err, "interrupted after %lld bytes", (long long)u->bytes);
+    } else {
+        code = cli_fail_with(err, "the update failed: %s", esp_err_to_text(err));
+    }
     if (cli_is_json()) {
         print_json(u, err);
         return code;
     }
     if (err == ESP_ERR_OTA_ROLLBACK_INVALID_STATE) {
         cli_say("first keep what runs: esp-ota otadata confirm %s", u->flash);
+    }
+    if (u->bytes > 0 && !u->starts_afresh && err != ESP_ERR_OTA_VALIDATE_FAILED) {
+        cli_say("the same command goes on where this one ended");
     }
     cli_say(read_choice(device) == u->chosen ? "the boot choice is as before"
                                              : "the boot choice changed: see esp-ota flash info");
