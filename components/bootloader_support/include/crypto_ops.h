@@ -34,11 +34,12 @@ extern const struct crypto_ops esp_crypto;
 
 // ---- Secrets ---------------------------------------------------------------------------------------
 
-#define CRYPTO_SECRET_LEN        32  // symmetric keys, scalars and shared secrets
-#define CRYPTO_P256_POINT_LEN    64  // X, Y, big-endian
-#define CRYPTO_AES_BLOCK_LEN     16
-#define CRYPTO_RSA3072_LEN       384 // modulus and ciphertext
-#define CRYPTO_PUBLIC_KEY_MAX    512 // chosen: SubjectPublicKeyInfo in DER: RSA-3072 needs 422, P-256 91
+#define CRYPTO_SECRET_LEN     32 // symmetric keys, scalars and shared secrets
+#define CRYPTO_P256_POINT_LEN 64 // X, Y, big-endian
+#define CRYPTO_AES_BLOCK_LEN  16
+#define CRYPTO_RSA3072_LEN    384 // modulus and ciphertext
+#define CRYPTO_PUBLIC_KEY_MAX                                                                      \
+    512 // chosen: SubjectPublicKeyInfo in DER: RSA-3072 needs 422, P-256 91
 
 enum crypto_key_kind {
     CRYPTO_KEY_RSA3072,
@@ -57,8 +58,8 @@ struct crypto_gcm;
  */
 struct crypto_gcm_state {
     uint8_t first_counter[CRYPTO_AES_BLOCK_LEN]; // J0 of SP 800-38D
-    uint8_t ghash[CRYPTO_AES_BLOCK_LEN];         // a block begun but not full is added, not yet multiplied
-    uint64_t position;                           // bytes of ciphertext so far
+    uint8_t ghash[CRYPTO_AES_BLOCK_LEN]; // a block begun but not full is added, not yet multiplied
+    uint64_t position;                   // bytes of ciphertext so far
 };
 
 /** No function logs. Functions that return bool have failed with false, and their output is then not written. */

@@ -19,7 +19,7 @@ extern "C" {
  *
  * Errors of its step: ESP_ERR_INVALID_RESPONSE: no gzip, damaged, or something else behind the last member;
  * ESP_ERR_INVALID_CRC: checksum or length in a trailer differs; ESP_ERR_INVALID_SIZE: more than max_output bytes would come
- * out; exactly max_output have been given then. Of its finish: ESP_ERR_NOT_FINISHED: the file ends too early.
+ * out. Of its finish: ESP_ERR_NOT_FINISHED: the file ends too early.
  *
  * @param max_output  limit of the output in bytes, usually the size of the slot
  * @return the stage, freed with stage->ops->destroy(); NULL: out of memory
@@ -33,6 +33,7 @@ struct ota_stage *ota_stage_gzip_create(uint64_t max_output);
  * allocation while bytes flow.
  *
  * Otherwise as ota_stage_gzip_create(); a frame without checksum cannot end with ESP_ERR_INVALID_CRC.
+ * Which error tells of a file with several faults may depend on the sizes of the pieces.
  */
 struct ota_stage *ota_stage_zstd_create(uint64_t max_output);
 
