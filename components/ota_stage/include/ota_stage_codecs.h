@@ -29,7 +29,7 @@ struct ota_stage *ota_stage_gzip_create(uint64_t max_output);
 /**
  * Makes a stage that unpacks a zstd file (RFC 8878): one or more frames, nothing behind them. Frames with a dictionary or a
  * window above OTA_STAGE_ZSTD_WINDOW_MAX are refused with a sentence in the log (zstd makes larger ones with --long and
- * with --ultra -20 and above). Takes its about 8.4 MiB here, of which the host only backs what a frame's window uses; no
+ * with --ultra -20 and above). Takes its about 8.5 MiB here, of which the host only backs what a frame's window uses; no
  * allocation while bytes flow.
  *
  * Otherwise as ota_stage_gzip_create(); a frame without checksum cannot end with ESP_ERR_INVALID_CRC.
