@@ -46,9 +46,10 @@ void fuzz_stage_run(struct ota_stage *stage, const uint8_t *data, size_t size, u
 
 void fuzz_stage_compare(const struct fuzz_stage_run *a, const struct fuzz_stage_run *b)
 {
-    // output before an error depends on where the piece with the error begins
+    // which of several faults is told first may depend on the pieces (ota_stage_codecs.h, zstd); that there is one may not.
+    // Output before an error depends on where the piece with the error begins
     size_t common = a->len < b->len ? a->len : b->len;
-    FUZZ_CHECK(a->err == b->err);
+    FUZZ_CHECK((a->err == ESP_OK) == (b->err == ESP_OK));
     FUZZ_CHECK(a->err != ESP_OK || a->len == b->len);
     FUZZ_CHECK(memcmp(a->out, b->out, common) == 0);
 }

@@ -20,6 +20,8 @@ extern "C" {
  * lie on flash. Restoring with another device key, or a state that was changed, ends with ESP_ERR_INVALID_ARG. A state
  * does not show where in the file it belongs on its own account: the caller goes on with the byte at which it was saved.
  *
+ * No allocation while bytes flow, but for what the crypto port needs for a moment to open the header's key.
+ *
  * @param key         as esp_decrypt_cfg_t.private_key
  * @param max_output  limit of the plaintext in bytes, usually the size of the slot
  * @param[out] stage  freed with stage->ops->destroy(), which wipes it; NULL after an error

@@ -53,7 +53,7 @@ ESP_MUST_CHECK esp_err_t ota_chain_init(struct ota_chain *chain, struct ota_stag
  * Takes input and gives output, as much of both as the stages can; the contract of ota_stage_ops.step.
  * Call with *in_len 0 to get output that waited for room: if fewer than *out_len bytes come out, none is left.
  * @param in_len   in: bytes at in; out: bytes taken
- * @param out_len  in: room at out; out: bytes written, also after an error, when they may be used or dropped
+ * @param out_len  in: room at out; out: bytes written; of no use after an error
  * @return ESP_OK; the error of a stage (ota_stage_ops.step and .finish), also of every later call;
  *         ESP_ERR_INVALID_STATE: a stage neither takes nor gives although it could (a mistake in the stage)
  */

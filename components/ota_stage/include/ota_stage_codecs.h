@@ -19,7 +19,7 @@ extern "C" {
  *
  * Errors of its step: ESP_ERR_INVALID_RESPONSE: no gzip, damaged, or something else behind the last member;
  * ESP_ERR_INVALID_CRC: checksum or length in a trailer differs; ESP_ERR_INVALID_SIZE: more than max_output bytes would come
- * out; exactly max_output have been given then. Of its finish: ESP_ERR_NOT_FINISHED: the file ends too early.
+ * out. Of its finish: ESP_ERR_NOT_FINISHED: the file ends too early.
  *
  * @param max_output  limit of the output in bytes, usually the size of the slot
  * @return the stage, freed with stage->ops->destroy(); NULL: out of memory
@@ -29,10 +29,11 @@ struct ota_stage *ota_stage_gzip_create(uint64_t max_output);
 /**
  * Makes a stage that unpacks a zstd file (RFC 8878): one or more frames, nothing behind them. Frames with a dictionary or a
  * window above OTA_STAGE_ZSTD_WINDOW_MAX are refused with a sentence in the log (zstd makes larger ones with --long and
- * with --ultra -20 and above). Takes its about 8.4 MiB here, of which the host only backs what a frame's window uses; no
+ * with --ultra -20 and above). Takes its about 8.5 MiB here, of which the host only backs what a frame's window uses; no
  * allocation while bytes flow.
  *
  * Otherwise as ota_stage_gzip_create(); a frame without checksum cannot end with ESP_ERR_INVALID_CRC.
+ * Which error tells of a file with several faults may depend on the sizes of the pieces.
  */
 struct ota_stage *ota_stage_zstd_create(uint64_t max_output);
 

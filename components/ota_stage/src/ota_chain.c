@@ -170,8 +170,10 @@ esp_err_t ota_chain_init(struct ota_chain *chain, struct ota_stage *const *stage
     return ESP_OK;
 }
 
+// NOLINTBEGIN(readability-non-const-parameter): written through a copy, or given by the seam
 esp_err_t ota_chain_step(struct ota_chain *chain, const uint8_t *in, size_t *in_len, uint8_t *out,
                          size_t *out_len)
+// NOLINTEND(readability-non-const-parameter)
 {
     struct pump pump = {.in = in, .in_left = *in_len, .out = out, .out_left = *out_len};
     if (chain->error == ESP_OK) {
@@ -182,7 +184,9 @@ esp_err_t ota_chain_step(struct ota_chain *chain, const uint8_t *in, size_t *in_
     return chain->error;
 }
 
+// NOLINTBEGIN(readability-non-const-parameter): written through a copy, or given by the seam
 esp_err_t ota_chain_finish(struct ota_chain *chain, uint8_t *out, size_t *out_len, bool *is_done)
+// NOLINTEND(readability-non-const-parameter)
 {
     struct pump pump = {.out = out, .out_left = *out_len};
     do {

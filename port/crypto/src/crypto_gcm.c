@@ -164,12 +164,13 @@ static uint64_t bytes_until_wrap(const struct crypto_gcm *gcm)
 
 // ---- The public face -------------------------------------------------------------------------------
 
+/** Neither cipher is named here again: that would make OpenSSL allocate. */
 static bool set_key(struct crypto_gcm *gcm, const uint8_t key[CRYPTO_SECRET_LEN])
 {
     uint8_t hash_key[BLOCK_LEN] = {0};
-    bool is_done = EVP_EncryptInit_ex(gcm->ecb, EVP_aes_256_ecb(), NULL, key, NULL) == 1 &&
+    bool is_done = EVP_EncryptInit_ex(gcm->ecb, NULL, NULL, key, NULL) == 1 &&
                    EVP_CIPHER_CTX_set_padding(gcm->ecb, 0) == 1 &&
-                   EVP_EncryptInit_ex(gcm->ctr, EVP_aes_256_ctr(), NULL, key, hash_key) == 1 &&
+                   EVP_EncryptInit_ex(gcm->ctr, NULL, NULL, key, hash_key) == 1 &&
                    encrypt_block(gcm, hash_key, hash_key);
     if (is_done) {
         make_tables(gcm, hash_key);
@@ -180,14 +181,15 @@ static bool set_key(struct crypto_gcm *gcm, const uint8_t key[CRYPTO_SECRET_LEN]
 
 struct crypto_gcm *crypto_gcm_create(void)
 {
-    static const uint8_t no_key[CRYPTO_SECRET_LEN] = {0};
     struct crypto_gcm *gcm = OPENSSL_zalloc(sizeof(*gcm));
     if (!gcm) {
         return NULL;
     }
     gcm->ecb = EVP_CIPHER_CTX_new();
     gcm->ctr = EVP_CIPHER_CTX_new();
-    if (!gcm->ecb || !gcm->ctr || !set_key(gcm, no_key)) { // makes OpenSSL allocate now
+    if (!gcm->ecb || !gcm->ctr ||
+        EVP_EncryptInit_ex(gcm->ecb, EVP_aes_256_ecb(), NULL, NULL, NULL) != 1 ||
+        EVP_EncryptInit_ex(gcm->ctr, EVP_aes_256_ctr(), NULL, NULL, NULL) != 1) {
         crypto_gcm_free(gcm);
         return NULL;
     }

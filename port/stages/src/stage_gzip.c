@@ -24,18 +24,18 @@ struct gzip_stage {
     bool is_at_end;  // a member has ended and no byte of another was taken
     bool has_member; // at least one member was begun
     size_t arena_used;
-    _Alignas(max_align_t) uint8_t arena[ARENA_SIZE];
+    uint64_t arena[ARENA_SIZE / sizeof(uint64_t)]; // zlib keeps nothing wider in it
 };
 
 static voidpf take_memory(voidpf context, uInt items, uInt size)
 {
     struct gzip_stage *self = context;
-    size_t len = ((size_t)items * size + 15) & ~(size_t)15;
-    if (len > ARENA_SIZE - self->arena_used) {
+    size_t count = ((size_t)items * size + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+    if (count > ARENA_SIZE / sizeof(uint64_t) - self->arena_used) {
         return Z_NULL;
     }
     void *memory = self->arena + self->arena_used;
-    self->arena_used += len;
+    self->arena_used += count;
     return memory;
 }
 
@@ -71,15 +71,15 @@ static esp_err_t inflate_once(struct gzip_stage *self, uint8_t *out, size_t room
     uInt offered = self->zlib.avail_out;
     int result = inflate(&self->zlib, Z_NO_FLUSH);
     *given = offered - self->zlib.avail_out;
-    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
-        *given = allowed > 0 ? *given : 0;
-        return explain(self, result);
-    }
+    // first the limit: whether damage behind it is seen depends on the size of the piece
     if (allowed == 0 && *given > 0) {
         *given = 0;
         ESP_LOGE(TAG, "unpacks to more than the %llu bytes allowed",
                  (unsigned long long)self->max_output);
         return ESP_ERR_INVALID_SIZE;
+    }
+    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
+        return explain(self, result);
     }
     self->is_at_end = result == Z_STREAM_END;
     return ESP_OK;
