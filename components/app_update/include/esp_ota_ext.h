@@ -43,7 +43,7 @@ extern "C" {
 #define ESP_OTA_JOURNAL_TOTAL_UNKNOWN UINT64_MAX
 #define ESP_OTA_PREFIX_DIGEST_LEN     16
 
-/** Which entity is being downloaded. Compared with == by the caller, so clear the struct before filling it. */
+/** Which entity is being downloaded. */
 struct esp_ota_journal_identity {
     uint64_t total_len;             // bytes of the entity; ESP_OTA_JOURNAL_TOTAL_UNKNOWN
     uint8_t url_digest[32];         // SHA-256 of the URL
@@ -79,6 +79,10 @@ struct esp_ota_journal {
  */
 void esp_ota_journal_set_texts(struct esp_ota_journal_identity *identity, const char *etag,
                                const char *last_modified);
+
+/** Whether two identities are equal in everything. Texts are compared up to their end. */
+bool esp_ota_journal_is_same(const struct esp_ota_journal_identity *a,
+                             const struct esp_ota_journal_identity *b);
 
 /**
  * Finds the newest progress. Reads only; the image itself is not looked at, see esp_ota_resume_verified().
