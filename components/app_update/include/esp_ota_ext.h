@@ -180,7 +180,8 @@ esp_err_t esp_ota_get_prefix_digest(esp_ota_handle_t handle, uint32_t *image_off
  *         partition do not fit the partition table, the record was cleared; ESP_ERR_OTA_PARTITION_CONFLICT: the final
  *         partition is the running one and holds something else, the record was cleared;
  *         ESP_ERR_OTA_ALREADY_IN_PROGRESS: a session uses one of the partitions; ESP_ERR_NOT_ALLOWED: the final partition
- *         is read-only; ESP_ERR_OTA_VALIDATE_FAILED; or the flash error. Where not said otherwise it stays pending.
+ *         is read-only; ESP_ERR_OTA_VALIDATE_FAILED: the staged bytes are not what the final partition can hold, the record
+ *         was cleared; or the flash error. Where not said otherwise it stays pending.
  * Cut: it stays pending.
  */
 esp_err_t esp_ota_finish_pending_copy(void) ESP_MUST_CHECK;
