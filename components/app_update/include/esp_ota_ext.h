@@ -43,7 +43,7 @@ extern "C" {
 #define ESP_OTA_JOURNAL_TOTAL_UNKNOWN UINT64_MAX
 #define ESP_OTA_PREFIX_DIGEST_LEN     16
 
-/** Which entity is being downloaded. Compared with == by the caller, so clear the struct before filling it. */
+/** Which entity is being downloaded. */
 struct esp_ota_journal_identity {
     uint64_t total_len;             // bytes of the entity; ESP_OTA_JOURNAL_TOTAL_UNKNOWN
     uint8_t url_digest[32];         // SHA-256 of the URL
@@ -79,6 +79,10 @@ struct esp_ota_journal {
  */
 void esp_ota_journal_set_texts(struct esp_ota_journal_identity *identity, const char *etag,
                                const char *last_modified);
+
+/** Whether two identities are equal in everything. Texts are compared up to their end. */
+bool esp_ota_journal_is_same(const struct esp_ota_journal_identity *a,
+                             const struct esp_ota_journal_identity *b);
 
 /**
  * Finds the newest progress. Reads only; the image itself is not looked at, see esp_ota_resume_verified().
@@ -176,7 +180,8 @@ esp_err_t esp_ota_get_prefix_digest(esp_ota_handle_t handle, uint32_t *image_off
  *         partition do not fit the partition table, the record was cleared; ESP_ERR_OTA_PARTITION_CONFLICT: the final
  *         partition is the running one and holds something else, the record was cleared;
  *         ESP_ERR_OTA_ALREADY_IN_PROGRESS: a session uses one of the partitions; ESP_ERR_NOT_ALLOWED: the final partition
- *         is read-only; ESP_ERR_OTA_VALIDATE_FAILED; or the flash error. Where not said otherwise it stays pending.
+ *         is read-only; ESP_ERR_OTA_VALIDATE_FAILED: the staged bytes are not what the final partition can hold, the record
+ *         was cleared; or the flash error. Where not said otherwise it stays pending.
  * Cut: it stays pending.
  */
 esp_err_t esp_ota_finish_pending_copy(void) ESP_MUST_CHECK;

@@ -36,7 +36,7 @@ typedef uint32_t esp_ota_handle_t;
  *         ESP_ERR_NOT_FOUND: not in the partition table; ESP_ERR_OTA_PARTITION_CONFLICT: the running partition;
  *         ESP_ERR_OTA_ROLLBACK_INVALID_STATE: rollback is on and the running image is unconfirmed;
  *         ESP_ERR_OTA_ALREADY_IN_PROGRESS: another session writes there; ESP_ERR_INVALID_SIZE: image_size exceeds
- *         the partition; ESP_ERR_NO_MEM; or the flash error of the erase
+ *         the partition; the error of completing a copy that is pending there, see esp_ota_finish_pending_copy(); ESP_ERR_NO_MEM; or the flash error of the erase
  *         differs: a failed erase ends the session and frees it
  * With rollback on, the record of the other slot is erased too, as its image is gone.
  * Cut: the boot choice is as before.
@@ -57,9 +57,13 @@ esp_err_t esp_ota_resume(const esp_partition_t *partition, const size_t erase_si
 
 /**
  * Names the partition the image is meant for when it is first written elsewhere. Call before the first write.
- * @param finalize_with_copy  esp_ota_end() copies the verified image there
+ * @param finalize_with_copy  esp_ota_end() copies the verified image there, protected by a record; see esp_ota_ext.h
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL; ESP_ERR_NOT_FOUND: unknown handle or partition;
  *         ESP_ERR_INVALID_STATE: bytes were written already
+ *         differs: with finalize_with_copy also, before anything is written: ESP_ERR_NOT_ALLOWED: final is read-only;
+ *         ESP_ERR_OTA_PARTITION_CONFLICT: it is the running partition; ESP_ERR_INVALID_ARG: it overlaps the staging
+ *         partition; ESP_ERR_OTA_ALREADY_IN_PROGRESS: another session or copy uses it; ESP_ERR_NOT_SUPPORTED: one of both
+ *         is not on the main chip; or the error of completing a copy that is pending there
  */
 esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partition_t *final,
                                       bool finalize_with_copy) ESP_MUST_CHECK;
@@ -85,7 +89,10 @@ esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, s
  * Ends a session: verifies the image as it stands on flash, copies it to the final partition if asked to, makes it durable.
  * The boot choice does not change. The handle is freed in every case.
  * @return ESP_OK; ESP_ERR_NOT_FOUND: unknown handle; ESP_ERR_INVALID_ARG: nothing was written;
- *         ESP_ERR_OTA_VALIDATE_FAILED: the image is not valid (the reason is logged); or the error of the copy
+ *         ESP_ERR_OTA_VALIDATE_FAILED: the image is not valid (the reason is logged); ESP_ERR_INVALID_SIZE: it does not
+ *         fit the final partition; ESP_ERR_NOT_SUPPORTED: no OTA slot has room for the record that protects the copy;
+ *         or the flash error
+ * Cut: the staged image is whole; a copy that had begun is completed by esp_ota_finish_pending_copy().
  */
 esp_err_t esp_ota_end(esp_ota_handle_t handle) ESP_MUST_CHECK;
 

@@ -371,8 +371,8 @@ static bool is_usable(const esp_partition_t *partition)
 
 static bool is_fit(const esp_partition_t *src, const esp_partition_t *dst, uint32_t len)
 {
-    return is_usable(src) && is_usable(dst) && !overlap(src, dst) && len <= src->size &&
-           check_size(dst, len) == ESP_OK;
+    return len > 0 && dst->address % OTA_TAIL_SECTOR == 0 && is_usable(src) && is_usable(dst) &&
+           !overlap(src, dst) && len <= src->size && check_size(dst, len) == ESP_OK;
 }
 
 static esp_err_t give_up(const struct pending *pending, esp_err_t why)
@@ -407,6 +407,12 @@ static esp_err_t finish(const struct pending *pending)
         return err == ESP_ERR_INVALID_CRC ? give_up(pending, ESP_ERR_OTA_PARTITION_CONFLICT)
                : err == ESP_OK            ? clear_record(pending)
                                           : err;
+    }
+    if (err == ESP_OK) {
+        err = ota_finalize_verify(&src, &dst);
+    }
+    if (err == ESP_ERR_OTA_VALIDATE_FAILED) { // it was verified before the record was written
+        return give_up(pending, err);
     }
     if (err != ESP_OK) {
         return err;

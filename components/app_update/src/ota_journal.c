@@ -59,6 +59,17 @@ void esp_ota_journal_set_texts(struct esp_ota_journal_identity *identity, const 
     copy_text(identity->last_modified, sizeof(identity->last_modified), last_modified);
 }
 
+bool esp_ota_journal_is_same(const struct esp_ota_journal_identity *a,
+                             const struct esp_ota_journal_identity *b)
+{
+    return a->total_len == b->total_len && a->stages == b->stages &&
+           memcmp(a->url_digest, b->url_digest, sizeof(a->url_digest)) == 0 &&
+           memcmp(a->first_block_digest, b->first_block_digest, sizeof(a->first_block_digest)) ==
+               0 &&
+           strncmp(a->etag, b->etag, sizeof(a->etag)) == 0 &&
+           strncmp(a->last_modified, b->last_modified, sizeof(a->last_modified)) == 0;
+}
+
 static bool is_terminated(const char *text, size_t size)
 {
     return memchr(text, 0, size) != NULL;
@@ -85,7 +96,6 @@ static bool decode_identity(const struct ota_tail_header *header,
         !is_terminated(in->last_modified, sizeof(in->last_modified))) {
         return false;
     }
-    memset(identity, 0, sizeof(*identity)); // with what lies between its members
     identity->total_len = in->total_len;
     memcpy(identity->url_digest, in->url_digest, sizeof(in->url_digest));
     memcpy(identity->first_block_digest, in->first_block_digest, sizeof(in->first_block_digest));
@@ -125,7 +135,7 @@ static bool decode_record(const struct esp_ota_journal *journal, struct record *
         record->entity_offset > journal->identity.total_len) {
         return false;
     }
-    memset(progress, 0, sizeof(*progress));
+    memset(progress->state, 0, sizeof(progress->state));
     progress->entity_offset = record->entity_offset;
     progress->image_offset = record->image_offset;
     memcpy(progress->digest, record->digest, sizeof(progress->digest));
