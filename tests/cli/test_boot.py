@@ -95,6 +95,14 @@ def test_a_rejected_image_is_rolled_back(program, dev):
     assert dev.boot(rollback=True)["slot"] == "ota_0"
 
 
+def test_confirming_what_never_booted_with_rollback_is_noted(program, dev):
+    switch(program, dev, "ota_1", "--rollback", "on")
+    assert "note: no bootloader with rollback" in program.done("otadata", "confirm", dev.flash).stderr
+    switch(program, dev, "ota_0", "--rollback", "on")
+    dev.boot(rollback=True)
+    assert "note" not in program.done("otadata", "confirm", dev.flash).stderr
+
+
 def test_the_only_image_cannot_be_rejected(program, device):
     dev = device(table=WITHOUT_FACTORY, ota_0=program.firmware("v1.bin"))
     dev.boot()

@@ -80,7 +80,8 @@ BAD_CREATIONS = {
     "the image is truncated": ({}, ["--put", f"ota_0={DATA}/corrupt/esp32_trunc_100.bin"], "truncated"),
     "the image is no image": ({}, ["--put", f"ota_0={DATA}/corrupt/all_00.bin"], "magic"),
     "the chip is too old for it": ({"chip": "esp32c3"}, ["--chip-rev", "1.0", "--put", f"ota_0={DATA}/images/esp32c3_rev.bin"], "v1.1"),
-    "the folder does not exist": ({"out": "absent/dev.bin"}, [], "absent/dev.bin"),
+    "the folder does not exist": ({"out": "absent/dev.bin"}, [], "absent/dev.bin cannot be created: No such file"),
+    "a folder has its name": ({"out": "folder"}, ["--force"], "folder is not a plain file"),
 }
 
 
@@ -88,6 +89,7 @@ BAD_CREATIONS = {
 def test_nothing_is_left_behind_when(program, csv, v1, case):
     settings, more, said = BAD_CREATIONS[case]
     (program.folder / "big.bin").write_bytes(bytes(20000))
+    (program.folder / "folder").mkdir()
     before = sorted(program.folder.iterdir())
     result = program.failed(*create_args(settings.get("csv", csv), *more, **{k: v for k, v in settings.items() if k != "csv"}))
     assert said in result.stderr, result.shown

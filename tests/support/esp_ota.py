@@ -40,6 +40,9 @@ def layout_of(csv):
     return {row[0]: (int(row[3], 0), size_of(row[4])) for row in rows}
 
 
+TWO_OTA = layout_of(TWO_OTA_CSV)
+
+
 def find_program():
     """ESP_OTA, or the newest of the sanitized and the release build."""
     if os.environ.get("ESP_OTA"):

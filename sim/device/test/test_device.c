@@ -39,7 +39,7 @@ static int make_folder(void **state)
     strcpy(f->folder, "/tmp/device.XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     (void)snprintf(f->path, sizeof(f->path), "%s/dev.bin", f->folder);
-    (void)snprintf(f->efuse_path, sizeof(f->efuse_path), "%s.efuse", f->path);
+    (void)snprintf(f->efuse_path, sizeof(f->efuse_path), "%s/dev.bin.efuse", f->folder);
     *state = f;
     return 0;
 }
