@@ -15,7 +15,7 @@ class Mounted:
         self.folder.mkdir()
         result = subprocess.run(["mount", *map(str, self.how), self.folder], text=True, capture_output=True)
         if result.returncode != 0:
-            pytest.skip(f"needs the right to mount: {result.stderr.strip()}")
+            pytest.skip(f"needs the right to mount: {result.stderr.strip().splitlines()[0]}")
         return self.folder
 
     def __exit__(self, *_):

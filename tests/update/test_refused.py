@@ -195,6 +195,13 @@ def test_a_body_that_ends_early(target, site, kind, count):
     target.refuses("ESP_FAIL", site.url(f"{kind}/{count}/" + site.serve(GOOD)), says="end|early|closed", writes=count > 1024)
 
 
+@pytest.mark.parametrize("kind", ["truncated", "chunkcut"])
+def test_a_body_that_ends_early_behind_a_whole_image(target, site, kind):
+    """Every check of the image passes; that the server announced more is reason enough."""
+    data = GOOD + b"appended " * 1000
+    target.refuses("ESP_FAIL", site.url(f"{kind}/{len(GOOD) + 100}/" + site.serve(data)), says="end|early|closed", writes=True)
+
+
 def test_a_body_without_a_length_that_ends_early(target, site):
     """The connection's end is all there is to see, so it is the image that is found incomplete."""
     target.refuses("ESP_ERR_OTA_VALIDATE_FAILED", site.url("until-close/" + site.serve(GOOD[:-100])), says="ends|truncated|incomplete", writes=True)
