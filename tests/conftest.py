@@ -3,6 +3,7 @@
 program   esp-ota in a folder of its own: run(), done(), failed(), json(), firmware()
 device    makes devices: device("dev", factory=image) -> Device
 server    a real nginx for this test alone; see support/nginx.py for what it serves
+site      a folder of this test alone on an nginx that the whole run shares, which saves its start: serve(), url()
 certs     throwaway certificates, made once per run and only read
 esptool   Espressif's own tool as judge; skips when it could not be installed, fails under REQUIRE_JUDGES=1
 """
@@ -36,6 +37,38 @@ def certs(tmp_path_factory):
 def server(tmp_path, certs):
     with Nginx(tmp_path / "server", certs) as running:
         yield running
+
+
+class Site:
+    def __init__(self, server, folder):
+        self.server = server
+        self.certificates = server.certificates
+        self.ca = server.certificates.ca
+        self.folder = folder
+        (server.docroot / folder).mkdir()
+
+    def serve(self, data, name="v2.bin"):
+        """Puts bytes on the site and returns their path below the root."""
+        (self.server.docroot / self.folder / name).write_bytes(data)
+        return f"{self.folder}/{name}"
+
+    def url(self, path, server="https", **more):
+        return self.server.url(server, path, **more)
+
+    def requests(self, path):
+        """What the upstream was asked for path, oldest first."""
+        return [request for request in self.server.upstream.requests if request["path"].lstrip("/") == path.lstrip("/")]
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory, certs):
+    with Nginx(tmp_path_factory.mktemp("shared") / "server", certs) as running:
+        yield running
+
+
+@pytest.fixture
+def site(shared_server, tmp_path):
+    return Site(shared_server, tmp_path.name)
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,26 @@ factory, app, factory, 0x10000, 1M,
 ota_0, app, ota_0, 0x110000, 1M,
 ota_1, app, ota_1, 0x210000, 1M,
 """
-TWO_OTA = {"nvs": (0x9000, 0x4000), "otadata": (0xD000, 0x2000), "phy_init": (0xF000, 0x1000),
-           "factory": (0x10000, 0x100000), "ota_0": (0x110000, 0x100000), "ota_1": (0x210000, 0x100000)}
+TABLE_OFFSET = 0x8000  # fact: where ESP-IDF's partition table stands unless configured otherwise
+
+
+def slots_csv(count, slot_size, factory_size=None):
+    """A table with otadata, count OTA slots and perhaps a factory app, all sizes in bytes."""
+    rows = ["nvs, data, nvs, 0x9000, 0x4000,", "otadata, data, ota, 0xd000, 0x2000,"]
+    at = 0x10000
+    slots = [("factory", "factory", factory_size)] if factory_size else []
+    slots += [(f"ota_{i}", f"ota_{i}", slot_size) for i in range(count)]
+    for label, subtype, size in slots:
+        rows.append(f"{label}, app, {subtype}, {at:#x}, {size:#x},")
+        at += (size + 0xFFFF) & ~0xFFFF
+    return "\n".join(rows) + "\n"
+
+
+def layout_of(csv):
+    """{label: (offset, size)} of a table that spells every offset out."""
+    size_of = lambda text: int(text[:-1]) << 20 if text.endswith("M") else int(text, 0)
+    rows = [[field.strip() for field in line.split(",")] for line in csv.splitlines() if line and not line.startswith("#")]
+    return {row[0]: (int(row[3], 0), size_of(row[4])) for row in rows}
 
 
 def find_program():
@@ -76,10 +94,11 @@ class Program:
 
 
 class Device:
-    """One flash file with the stock two-slot table."""
+    """One flash file, as a rule with the stock two-slot table."""
 
     def __init__(self, program, name, chip="esp32", size="4MB", table=TWO_OTA_CSV, **put):
         self.program = program
+        self.layout = layout_of(table)
         self.flash = program.folder / f"{name}.bin"
         csv = program.folder / f"{name}.csv"
         csv.write_text(table)
@@ -94,13 +113,40 @@ class Device:
     def update_args(self, url, *options):
         return ["update", "--flash", self.flash, *options, url]
 
-    def read(self, label):
+    def update(self, url, *options):
+        """An update that must work: a dict with at least result, slot and bytes."""
+        answer = self.program.json(*self.update_args(url, *options))
+        assert answer["result"] == "ESP_OK", answer
+        return answer
+
+    def refused(self, result, url, *options, writes_to=None):
+        """An update that must be refused with this result and one sentence, and change nothing but the slot it
+        writes to (None: not even that). Returns the sentence."""
+        before = self.all_but(writes_to)
+        run = self.program.failed(*self.update_args(url, *options), "--json")
+        assert json.loads(run.stdout)["result"] == result, run.shown
+        errors = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1, f"not one sentence that says what is wrong:\n{run.shown}"
+        assert self.all_but(writes_to) == before, f"more than {writes_to or 'nothing'} changed:\n{run.shown}"
+        return errors[0].removeprefix("error: ")
+
+    def read(self, label, size=None):
         """The bytes of a partition, straight from the file."""
-        offset, size = TWO_OTA[label]
+        offset, room = self.layout[label]
         with open(self.flash, "rb") as flash:
             flash.seek(offset)
-            return flash.read(size)
+            return flash.read(room if size is None else size)
 
-    def boot_choice_and(self, *labels):
-        """What a refused update must leave as it was: otadata and the named slots."""
-        return [self.read(label) for label in ("otadata", *labels)]
+    def overwrite(self, offset, data):
+        """Changes the file behind the program's back."""
+        with open(self.flash, "r+b") as flash:
+            flash.seek(offset)
+            flash.write(data)
+
+    def all_but(self, label=None):
+        """The whole flash with one partition blanked: what an update of that slot must leave as it was."""
+        data = bytearray(self.flash.read_bytes())
+        if label:
+            offset, size = self.layout[label]
+            data[offset:offset + size] = bytes(size)
+        return bytes(data)

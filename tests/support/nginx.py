@@ -15,7 +15,10 @@ Paths, on every server:
     /redirect/loop               to itself
     /to-http/PATH                302 to the http server (from https: a downgrade)
     /to-https/PATH               302 to the https server
-    /chunked/ /truncated/ /longer/ /stall/ /norange/ /digest/ /echo /html    see upstream.py
+    /to-other/PATH               302 to the https server under its address, which is another host than its name
+    /no-keep-alive/FILE          the file, and the connection ends with it
+    /until-close/FILE            the file without any length: its end is the end of the connection
+    UPSTREAM_KINDS               see upstream.py
 """
 
 import os
@@ -25,10 +28,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from upstream import PASSWORD, USER, Upstream
+from upstream import PASSWORD, UPSTREAM_KINDS, USER, Upstream
 
 REDIRECTS = (301, 302, 303, 307, 308)
-STATUSES = (304, 400, 401, 403, 404, 410, 416, 429, 500, 502, 503, 504)
+STATUSES = (204, 206, 304, 400, 401, 403, 404, 410, 416, 429, 500, 502, 503, 504)
 SERVERS = ("http", "https", "expired", "wrong_name", "other_ca", "client_cert")
 START_SECONDS = 10
 
@@ -131,7 +134,10 @@ http {{
             "location = /redirect/loop { return 302 $scheme://$host:$server_port/redirect/loop; }",
             f"location ~ ^/to-http/(.*)$ {{ return 302 http://$host:{self.ports['http']}/$1; }}",
             f"location ~ ^/to-https/(.*)$ {{ return 302 https://$host:{self.ports['https']}/$1; }}",
-            f"location ~ ^/(chunked|truncated|longer|stall|norange|digest|echo|html) {{ proxy_pass http://unix:{self.folder}/upstream; }}",
+            f"location ~ ^/to-other/(.*)$ {{ return 302 https://127.0.0.1:{self.ports['https']}/$1; }}",
+            f"location /no-keep-alive/ {{ alias {self.docroot}/; keepalive_timeout 0; }}",
+            f"location ~ ^/({'|'.join(UPSTREAM_KINDS)})(/|$) {{ proxy_pass http://unix:{self.folder}/upstream; }}",
+            f"location ~ ^/until-close/(.*)$ {{ chunked_transfer_encoding off; proxy_pass http://unix:{self.folder}/upstream:/chunked/$1; }}",
         ]
         for code in REDIRECTS:
             lines.append(f"location ~ ^/redirect/{code}/(.*)$ {{ return {code} $scheme://$host:$server_port/$1; }}")
