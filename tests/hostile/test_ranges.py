@@ -6,7 +6,7 @@ Once: whatever it was, the next honest answer completes the image. Always: it en
 
 import pytest
 
-from hostile import CLOSE, CUT, SILENCE, head, honest, steps
+from hostile import CLOSE, CUT, RESET, SILENCE, head, honest, steps
 from hostile_kit import BIG, OTHER, SLOT, Scenario, table
 
 T = len(BIG)
@@ -75,7 +75,6 @@ FAULTS = {
     "200 for 206": part(lambda s, e, t: [], status="200 OK", body=BIG),
     "200 with a Content-Range and a part": part(right, status="200 OK"),
     "200 and only the rest": part(lambda s, e, t: [], status="200 OK"),
-    "204 for 206": steps(head("204 No Content"), CLOSE),
     "416 although there is more": steps(head("416 Range Not Satisfiable", f"Content-Range: bytes */{T}", "Content-Length: 0"), CLOSE),
     "416 with another total": steps(head("416 Range Not Satisfiable", "Content-Range: bytes */5", "Content-Length: 0"), CLOSE),
     "416 without a word": steps(head("416 Range Not Satisfiable", "Content-Length: 0"), CLOSE),
@@ -100,9 +99,13 @@ SCENARIOS = [
     *(Scenario(f"once: {name}", [LEAD, fault, honest(BIG)], ("ESP_OK", "ESP_ERR_OTA_VALIDATE_FAILED", "ESP_ERR_INVALID_RESPONSE") if name in UNSEEN else "ESP_OK",
                retries=3, needs=ENGINE, writes=True, later=BIG, check=no_mixture, patient=True) for name, fault in FAULTS.items()),
     *(Scenario(f"always: {name}", [only_ranges(FAULTS[name])], SOME_END, retries=3, needs=ENGINE, writes=True, later=BIG, check=no_mixture, patient=True)
-      for name in ["no Content-Range", "a start one byte late", "a total one too large", "another ETag", "204 for 206", "416 although there is more"]),
-    Scenario("a server without ranges that always breaks off", [LEAD], "ESP_ERR_INVALID_RESPONSE", retries=3, needs=ENGINE, writes=True, later=BIG,
-             check=restarts_at_most(3), patient=True),
+      for name in ["no Content-Range", "a start one byte late", "a total one too large", "another ETag", "416 although there is more"]),
+    Scenario("204 for 206", [LEAD, steps(head("204 No Content"), CLOSE)], retries=3, needs=ENGINE, writes=True, later=BIG, says="204", patient=True),
+    Scenario("a server without ranges that always breaks off", [lambda c, r: (c.server.fault(), LEAD(c, r))], "ESP_ERR_INVALID_RESPONSE", retries=3, needs=ENGINE,
+             writes=True, later=BIG, says="again|changed|range", check=restarts_at_most(3), patient=True),
+    Scenario("a server that breaks off every 30 000 bytes", [lambda c, r: _stingy(c, r)], "ESP_OK", retries=1, needs=ENGINE, later=BIG, check=restarts_at_most(0), patient=True),
+    Scenario("a server that breaks off before every answer", [steps(CUT)], ("ESP_FAIL", "ESP_ERR_HTTP_CONNECTION_CLOSED"), retries=2, needs=ENGINE, requests=3, patient=True),
+    Scenario("a server that resets every second connection", [steps(RESET), honest(BIG)], "ESP_OK", retries=2, needs=ENGINE, later=BIG, patient=True),
     Scenario("the rest in silence", [LEAD, steps(SILENCE), honest(BIG)], "ESP_OK", retries=3, needs=ENGINE, later=BIG, patient=True),
     # asked for in parts from the start
     Scenario("no ranges for the first part", [part(lambda s, e, t: [], status="200 OK", body=BIG)], "ESP_OK", options=("--range-size", "65536"), needs=RANGES, later=BIG),
@@ -127,6 +130,17 @@ def _with_surplus(connection, request):
     forged = OTHER[65536:131072]
     connection.send(head("206 Partial Content", f"Content-Length: {len(forged)}", f"Content-Range: bytes 65536-131071/{T}", TAG) + forged)
     connection.server.fault()
+
+
+def _stingy(connection, request):
+    start = request.start or 0
+    connection.server.fault()
+    if start == 0:
+        connection.send(head("200 OK", f"Content-Length: {T}", TAG) + BIG[:30_000])
+    else:
+        connection.send(head("206 Partial Content", f"Content-Length: {T - start}", f"Content-Range: bytes {start}-{T - 1}/{T}", TAG) + BIG[start:start + 30_000])
+    if start + 30_000 < T:
+        connection.hang_up()
 
 
 @pytest.mark.parametrize("scenario", table(SCENARIOS))
