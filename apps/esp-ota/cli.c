@@ -30,7 +30,7 @@ void cli_print_help(const struct cli_command *command)
     printf("usage: esp-ota %s\n\n%s", command->usage, command->help);
 }
 
-int cli_usage(const char *format, ...)
+void cli_report_usage(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -39,7 +39,6 @@ int cli_usage(const char *format, ...)
     va_end(args);
     fprintf(stderr, "\nusage: esp-ota %s\nesp-ota %s --help tells more\n", s_command->usage,
             s_command->name);
-    return CLI_USAGE;
 }
 
 // Short forms are the options whose value is a letter; --json has none.
@@ -71,13 +70,13 @@ int cli_next_option(int argc, char **argv, const struct option *options)
             continue;
         }
         if (option == ':') {
-            (void)cli_usage("option %s needs a value", argv[optind - 1]);
+            cli_report_usage("option %s needs a value", argv[optind - 1]);
             return CLI_WRONG;
         }
         if (option == '?') {
             // getopt permutes: the word it stumbled over is the one before optind, or within it for -xyz.
             const char *word = argv[optind > at ? optind - 1 : optind];
-            (void)cli_usage("unknown option %s", word ? word : "");
+            cli_report_usage("unknown option %s", word ? word : "");
             return CLI_WRONG;
         }
         return option;
@@ -88,9 +87,9 @@ bool cli_check_arguments(int argc, int min, int max)
 {
     int count = argc - optind;
     if (count < min) {
-        (void)cli_usage(count == 0 ? "arguments are missing" : "an argument is missing");
+        cli_report_usage(count == 0 ? "arguments are missing" : "an argument is missing");
     } else if (count > max) {
-        (void)cli_usage("too many arguments");
+        cli_report_usage("too many arguments");
     }
     return count >= min && count <= max;
 }
@@ -107,17 +106,16 @@ static void print_failure(void)
     fprintf(stderr, "error: %s\n", s_failure);
 }
 
-int cli_fail(const char *format, ...)
+void cli_report_failure(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     (void)vsnprintf(s_failure, sizeof(s_failure), format, args); // cut when too long
     va_end(args);
     print_failure();
-    return CLI_FAILED;
 }
 
-int cli_fail_with(esp_err_t err, const char *format, ...)
+void cli_report_error(esp_err_t err, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -130,7 +128,6 @@ int cli_fail_with(esp_err_t err, const char *format, ...)
     json_decref(s_err_name);
     s_err_name = json_string(esp_err_to_name(err));
     fprintf(stderr, "error: %s (%s)\n", s_failure, esp_err_to_name(err));
-    return CLI_FAILED;
 }
 
 void cli_say(const char *format, ...)
@@ -329,7 +326,7 @@ const char *cli_clean_text(const void *field, size_t size, char *out)
 void cli_print_json(json_t *root)
 {
     s_has_printed_json = true;
-    if (json_dumpf(root, stdout, JSON_INDENT(2)) == 0) {
+    if (json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0) {
         putchar('\n');
     }
     json_decref(root);

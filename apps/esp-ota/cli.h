@@ -52,17 +52,19 @@ bool cli_is_json(void);
 
 // ----------------------------------------------------------------------- messages
 
-/** Prints "error: ..." and returns CLI_FAILED. */
-int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** Prints "error: ..." and is CLI_FAILED. A macro, so that compilers and analysers see the value. */
+#define cli_fail(...) (cli_report_failure(__VA_ARGS__), CLI_FAILED)
+void cli_report_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /**
- * Prints the sentence that the library logged, or the given one if it logged none, and the name of err.
- * @return CLI_FAILED
+ * Prints the sentence that the library logged, or the given one if it logged none, and the name of err; is CLI_FAILED.
  */
-int cli_fail_with(esp_err_t err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define cli_fail_with(...) (cli_report_error(__VA_ARGS__), CLI_FAILED)
+void cli_report_error(esp_err_t err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** Prints what is wrong with the command line and where help is. @return CLI_USAGE */
-int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** Prints what is wrong with the command line and where help is; is CLI_USAGE. */
+#define cli_usage(...) (cli_report_usage(__VA_ARGS__), CLI_USAGE)
+void cli_report_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** Prints a line to standard error. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

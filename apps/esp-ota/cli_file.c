@@ -21,7 +21,7 @@ static bool read_stream(FILE *file, const char *name, size_t max, struct cli_byt
             uint8_t *grown = realloc(got.bytes, room);
             if (!grown) {
                 free(got.bytes);
-                (void)cli_fail("%s: not enough memory", name);
+                cli_report_failure("%s: not enough memory", name);
                 return false;
             }
             got.bytes = grown;
@@ -30,7 +30,7 @@ static bool read_stream(FILE *file, const char *name, size_t max, struct cli_byt
         got.len += len;
         if (got.len > max) {
             free(got.bytes);
-            (void)cli_fail("%s: larger than the %zu bytes that make sense here", name, max);
+            cli_report_failure("%s: larger than the %zu bytes that make sense here", name, max);
             return false;
         }
         if (len == 0) {
@@ -39,7 +39,7 @@ static bool read_stream(FILE *file, const char *name, size_t max, struct cli_byt
     }
     if (ferror(file)) {
         free(got.bytes);
-        (void)cli_fail("%s cannot be read: %s", name, strerror(errno));
+        cli_report_failure("%s cannot be read: %s", name, strerror(errno));
         return false;
     }
     got.bytes[got.len] = 0; // there is room: the last read wanted at least one byte
@@ -55,12 +55,12 @@ bool cli_read_file(const char *path, size_t max, struct cli_bytes *out)
     struct stat info;
     FILE *file = fopen(path, "rbe");
     if (!file || fstat(fileno(file), &info) != 0) {
-        (void)cli_fail("%s: %s", path, strerror(errno));
+        cli_report_failure("%s: %s", path, strerror(errno));
         return false;
     }
     bool is_read = false;
     if (S_ISDIR(info.st_mode)) {
-        (void)cli_fail("%s is a folder", path);
+        cli_report_failure("%s is a folder", path);
     } else {
         is_read = read_stream(file, path, max, out);
     }
@@ -87,7 +87,7 @@ static bool write_and_rename(FILE *file, const char *part, const char *path, con
         number = errno;
     }
     if (!is_written) {
-        (void)cli_fail("%s cannot be written: %s", path, strerror(number));
+        cli_report_failure("%s cannot be written: %s", path, strerror(number));
         (void)unlink(part); // may be gone
     }
     return is_written;
@@ -97,7 +97,7 @@ bool cli_write_file(const char *path, const void *bytes, size_t len)
 {
     if (strcmp(path, "-") == 0) {
         if (!write_stream(stdout, bytes, len)) {
-            (void)cli_fail("standard output cannot be written: %s", strerror(errno));
+            cli_report_failure("standard output cannot be written: %s", strerror(errno));
             return false;
         }
         return true;
@@ -107,19 +107,19 @@ bool cli_write_file(const char *path, const void *bytes, size_t len)
     char part[PATH_MAX];
     int room = snprintf(part, sizeof(part), "%s.%ld.part", path, (long)getpid());
     if (room < 0 || (size_t)room >= sizeof(part)) {
-        (void)cli_fail("%s: %s", path, strerror(ENAMETOOLONG));
+        cli_report_failure("%s: %s", path, strerror(ENAMETOOLONG));
         return false;
     }
     FILE *file = fopen(is_special ? path : part, "wbe");
     if (!file) {
-        (void)cli_fail("%s cannot be created: %s", path, strerror(errno));
+        cli_report_failure("%s cannot be created: %s", path, strerror(errno));
         return false;
     }
     if (is_special) { // a pipe or /dev/null: nothing to keep
         bool is_written = write_stream(file, bytes, len);
         is_written = fclose(file) == 0 && is_written;
         if (!is_written) {
-            (void)cli_fail("%s cannot be written: %s", path, strerror(errno));
+            cli_report_failure("%s cannot be written: %s", path, strerror(errno));
         }
         return is_written;
     }

@@ -5,10 +5,12 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "chip_traits.h"
@@ -62,13 +64,13 @@ static bool encode_csv(struct creation *c, const struct cli_bytes *file)
     options.flash_size = c->size;
     options.primary_bootloader_offset = c->chip->bootloader_offset;
     if (partition_csv_parse(file->bytes, file->len, &options, &table, &problem) != ESP_OK) {
-        (void)cli_fail("%s: %s", c->partitions, problem.text);
+        cli_report_failure("%s: %s", c->partitions, problem.text);
         return false;
     }
     esp_err_t err = partition_csv_encode(&table, &options, c->table, &problem);
     partition_csv_free(&table);
     if (err != ESP_OK) {
-        (void)cli_fail("%s: %s", c->partitions, problem.text);
+        cli_report_failure("%s: %s", c->partitions, problem.text);
     }
     return err == ESP_OK;
 }
@@ -93,11 +95,11 @@ static bool load_table(struct creation *c)
     c->check = partition_table_verify(c->table, (uint32_t)c->size);
     if (c->check.fault == PARTITION_TABLE_BAD_SIZE) {
         char size[32];
-        (void)cli_fail("%s: partition %u reaches behind the end of a flash of %s", c->partitions,
-                       (unsigned)c->check.index, cli_size_text(c->size, size));
+        cli_report_failure("%s: partition %u reaches behind the end of a flash of %s",
+                           c->partitions, (unsigned)c->check.index, cli_size_text(c->size, size));
     } else if (c->check.fault != PARTITION_TABLE_OK) {
-        (void)cli_fail("%s: record %u: %s", c->partitions, (unsigned)c->check.index,
-                       partition_table_fault_text(c->check.fault));
+        cli_report_failure("%s: record %u: %s", c->partitions, (unsigned)c->check.index,
+                           partition_table_fault_text(c->check.fault));
     }
     return c->check.fault == PARTITION_TABLE_OK;
 }
@@ -110,7 +112,7 @@ static bool find_partition(const struct creation *c, struct put *put)
             return true;
         }
     }
-    (void)cli_fail("--put %s: %s has no partition of this name", put->label, c->partitions);
+    cli_report_failure("--put %s: %s has no partition of this name", put->label, c->partitions);
     return false;
 }
 
@@ -124,8 +126,8 @@ static bool load_puts(struct creation *c)
             return false;
         }
         if (put->content.len > put->entry.pos.size) {
-            (void)cli_fail("%s has %zu bytes, %s has room for %u", put->file, put->content.len,
-                           put->label, (unsigned)put->entry.pos.size);
+            cli_report_failure("%s has %zu bytes, %s has room for %u", put->file, put->content.len,
+                               put->label, (unsigned)put->entry.pos.size);
             return false;
         }
     }
@@ -199,9 +201,10 @@ static bool verify_puts(const struct creation *c)
         }
         enum image_fault fault = image_file_verify(&put->content, &rules, &info);
         if (fault != IMAGE_OK) {
-            (void)cli_fail("%s would not boot from %s: %s: %s (--force puts it there all the same)",
-                           put->file, put->label, image_fault_name(fault),
-                           image_fault_sentence(fault, &info, &rules, sentence, sizeof(sentence)));
+            cli_report_failure(
+                "%s would not boot from %s: %s: %s (--force puts it there all the same)", put->file,
+                put->label, image_fault_name(fault),
+                image_fault_sentence(fault, &info, &rules, sentence, sizeof(sentence)));
             return false;
         }
     }
@@ -242,7 +245,7 @@ static bool publish(const char *part, const char *path)
     if (rename(part, path) == 0) {
         return true;
     }
-    (void)cli_fail("%s cannot be created: %s", path, strerror(errno));
+    cli_report_failure("%s cannot be created: %s", path, strerror(errno));
     return false;
 }
 
@@ -309,8 +312,27 @@ static void report(const struct creation *c)
         (json_int_t)c->size, "partitions", (json_int_t)c->check.count));
 }
 
+// Said now, with the name that was asked for; later it would be the name under which the file is written first.
+static bool can_create_in_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    (void)snprintf(folder, sizeof(folder), "%s", path); // a name that is cut is refused later
+    if (access(dirname(folder), W_OK | X_OK) == 0) {
+        return true;
+    }
+    cli_report_failure("%s cannot be created: %s", path, strerror(errno));
+    return false;
+}
+
 static int check_out(const struct creation *c)
 {
+    struct stat info;
+    if (!can_create_in_folder(c->out)) {
+        return CLI_FAILED;
+    }
+    if (stat(c->out, &info) == 0 && !S_ISREG(info.st_mode)) {
+        return cli_fail("%s is not a plain file; give another name", c->out);
+    }
     if (!c->is_forced && access(c->out, F_OK) == 0) {
         return cli_fail("%s exists; --force replaces it", c->out);
     }

@@ -62,8 +62,8 @@ static struct device *open_partition(const struct access *access, bool read_only
     }
     int index = device_find_label(device, access->label);
     if (index < 0) {
-        (void)cli_fail("%s has no partition \"%s\"; esp-ota flash info lists them", access->flash,
-                       access->label);
+        cli_report_failure("%s has no partition \"%s\"; esp-ota flash info lists them",
+                           access->flash, access->label);
         device_close(device);
         return NULL;
     }
@@ -85,7 +85,7 @@ static int read_partition(const struct access *access)
     esp_err_t err = bytes ? esp_flash_read(device->flash, bytes, entry.pos.offset, entry.pos.size)
                           : ESP_ERR_NO_MEM;
     if (err != ESP_OK) {
-        (void)cli_fail_with(err, "%s: %s cannot be read", access->flash, access->label);
+        cli_report_error(err, "%s: %s cannot be read", access->flash, access->label);
     } else if (cli_write_file(access->file, bytes, entry.pos.size)) {
         code = CLI_DONE;
     }
@@ -117,8 +117,8 @@ const struct cli_command flash_read_command = {
 static bool is_writable(const struct access *access, const esp_partition_info_t *entry)
 {
     if (entry->flags & PART_FLAG_READONLY) {
-        (void)cli_fail("%s: partition %s is read-only; nothing was changed", access->flash,
-                       access->label);
+        cli_report_failure("%s: partition %s is read-only; nothing was changed", access->flash,
+                           access->label);
         return false;
     }
     return true;

@@ -207,6 +207,22 @@ static bool take_verify_option(int option, struct image_wish *wish)
     return is_good;
 }
 
+// With a partition size the file is judged as it would stand there, else as the file it is.
+static enum image_fault verify(const struct cli_bytes *file, const struct image_wish *wish,
+                               const struct image_rules *rules, struct image_info *info,
+                               char *sentence, size_t size)
+{
+    enum image_fault in_file = image_file_verify(file, rules, info);
+    enum image_fault fault =
+        wish->part_size ? image_file_verify_in_flash(file, rules, info) : in_file;
+    image_fault_sentence(fault, info, rules, sentence, size);
+    if (fault != IMAGE_OK && fault != IMAGE_TRUNCATED && in_file == IMAGE_TRUNCATED) {
+        size_t len = strlen(sentence);
+        (void)snprintf(sentence + len, size - len, "; the file ends before the image is complete");
+    }
+    return fault;
+}
+
 static int report_verdict(const char *path, const struct cli_bytes *file,
                           const struct image_wish *wish)
 {
@@ -214,8 +230,7 @@ static int report_verdict(const char *path, const struct cli_bytes *file,
     char sentence[160];
     char name[80];
     struct image_rules rules = image_file_rules(wish, file);
-    enum image_fault fault = image_file_verify(file, &rules, &info);
-    image_fault_sentence(fault, &info, &rules, sentence, sizeof(sentence));
+    enum image_fault fault = verify(file, wish, &rules, &info, sentence, sizeof(sentence));
     if (cli_is_json()) {
         json_t *root =
             json_pack("{s:o, s:s}", "file", cli_json_text(path, strlen(path)), "text", sentence);

@@ -97,8 +97,8 @@ static bool choose_payload(struct build *build)
         return true;
     }
     if (wanted < smallest) {
-        (void)cli_usage("--size %llu: the smallest image has %u bytes",
-                        (unsigned long long)build->size, (unsigned)smallest);
+        cli_report_usage("--size %llu: the smallest image has %u bytes",
+                         (unsigned long long)build->size, (unsigned)smallest);
         return false;
     }
     if (wanted != build->size) {
@@ -195,8 +195,7 @@ static int run(int argc, char **argv)
 const struct cli_command image_build_command = {
     .name = "image build",
     .summary = "make a valid image that carries data instead of code, to try updates with",
-    .usage = "image build --chip C --project P --version V [--secure-version N] [--size BYTES] "
-             "[--min-chip-rev N] [--max-chip-rev N] [--date D] [--time T] -o OUT",
+    .usage = "image build --chip C --project P --version V [OPTIONS] -o OUT",
     .help =
         "Makes an application image that every check accepts. The same options make the same "
         "bytes: there are\n"

@@ -7,6 +7,9 @@
 
 #define PART_SIZE_DEFAULT 0x1000000u // fact: 16 MiB, the largest partition every chip takes
 
+#define FLASH_LEN                                                                                  \
+    0x4000000u // chosen: 64 MiB, more than an image's lengths can reach on any chip's flash
+
 // ----------------------------------------------------------------------- verification
 
 static void read_own_identity(const struct cli_bytes *file, struct chip_identity *chip)
@@ -44,6 +47,8 @@ struct image_rules image_file_rules(const struct image_wish *wish, const struct 
     if (wish->has_block_rev) {
         rules.chip.blk_rev = wish->block_rev;
     }
+    const struct chip_traits *chip = chip_traits_by_id(rules.chip.chip_id);
+    rules.is_bootloader |= chip && wish->flash_offset == chip->bootloader_offset;
     if (rules.partition_size == 0) {
         const struct chip_traits *traits = chip_traits_by_id(rules.chip.chip_id);
         bool is_large = traits && traits->has_32bit_flash && file->len > PART_SIZE_DEFAULT;
@@ -69,6 +74,29 @@ enum image_fault image_file_verify(const struct cli_bytes *file, const struct im
     struct image_source source = {
         .read = read_bytes, .context = &copy, .size = (uint32_t)file->len};
     memset(info, 0, sizeof(*info)); // a file shorter than a header leaves the rest unread
+    return image_verify(&source, rules, info);
+}
+
+static esp_err_t read_bytes_in_flash(void *context, uint32_t offset, void *buffer, uint32_t len)
+{
+    const struct cli_bytes *file = context;
+    memset(buffer, 0xFF, len);
+    if (offset < file->len) {
+        size_t there = file->len - offset;
+        memcpy(buffer, file->bytes + offset, there < len ? there : len);
+    }
+    return ESP_OK;
+}
+
+enum image_fault image_file_verify_in_flash(const struct cli_bytes *file,
+                                            const struct image_rules *rules,
+                                            struct image_info *info)
+{
+    struct cli_bytes copy = *file;
+    struct image_source source = {.read = read_bytes_in_flash,
+                                  .context = &copy,
+                                  .size = file->len > FLASH_LEN ? (uint32_t)file->len : FLASH_LEN};
+    memset(info, 0, sizeof(*info));
     return image_verify(&source, rules, info);
 }
 

@@ -11,9 +11,10 @@ struct image_wish {
     bool has_block_rev;
     uint16_t chip_rev;
     uint16_t block_rev;
-    uint32_t part_size;    // 0: as large as the chip allows
-    uint32_t flash_offset; // where the image will stand
-    bool is_bootloader;
+    uint32_t part_size; // 0: as large as the chip allows
+    uint32_t
+        flash_offset;   // where the image will stand; at the chip's bootloader offset: a bootloader
+    bool is_bootloader; // wherever it stands
 };
 
 #define IMAGE_FILE_OFFSET_DEFAULT                                                                  \
@@ -25,6 +26,11 @@ struct image_rules image_file_rules(const struct image_wish *wish, const struct 
 /** Verifies an image that stands in a file. */
 enum image_fault image_file_verify(const struct cli_bytes *file, const struct image_rules *rules,
                                    struct image_info *info);
+
+/** The same as if the file stood in an erased partition: behind its end the bootloader goes on reading 0xFF. */
+enum image_fault image_file_verify_in_flash(const struct cli_bytes *file,
+                                            const struct image_rules *rules,
+                                            struct image_info *info);
 
 /** "made for esp32c3, wanted is esp32" and the like: the verdict with the numbers that led to it. @return out */
 const char *image_fault_sentence(enum image_fault fault, const struct image_info *info,

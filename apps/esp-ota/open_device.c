@@ -10,7 +10,7 @@ struct device *open_device(const char *path, const struct device_options *option
     struct device *device;
     esp_err_t err = device_open(path, options, &device);
     if (err != ESP_OK) {
-        (void)cli_fail_with(err, "%s cannot be opened", path);
+        cli_report_error(err, "%s cannot be opened", path);
         return NULL;
     }
     return device;

@@ -63,7 +63,7 @@ static struct device *open_running(const struct request *request)
     }
     esp_err_t err = device_start_application(device, NULL);
     if (err != ESP_OK) {
-        (void)cli_fail_with(err, "%s: what runs cannot be told", request->flash);
+        cli_report_error(err, "%s: what runs cannot be told", request->flash);
         device_close(device);
         return NULL;
     }
@@ -83,22 +83,24 @@ static int report(struct device *device, const char *path)
         return cli_fail_with(err, "%s: otadata cannot be read", path);
     }
     int active = otadata_active(records);
-    const char *slot = "none";
+    const char *slot = NULL;
     if (active != OTADATA_NONE && device->slots.ota_count > 0) {
         slot = boot_index_name((int)otadata_slot(records[active].ota_seq, device->slots.ota_count),
                                name);
     }
     if (cli_is_json()) {
-        cli_print_json(json_pack("{s:s, s:I, s:o}", "slot", slot, "offset",
+        cli_print_json(json_pack("{s:s?, s:I, s:o}", "slot", slot, "offset",
                                  (json_int_t)device->slots.otadata.offset, "records",
                                  records_to_json(device, records)));
         return CLI_DONE;
     }
     printf("otadata at 0x%x\n", (unsigned)device->slots.otadata.offset);
     records_print(device, records);
-    printf(active == OTADATA_NONE ? "no slot is selected: the bootloader takes its default\n"
-                                  : "selected: %s\n",
-           slot);
+    if (slot) {
+        printf("selected: %s\n", slot);
+    } else {
+        printf("no slot is selected: the bootloader takes its default\n");
+    }
     return CLI_DONE;
 }
 
@@ -266,6 +268,18 @@ const struct cli_command otadata_erase_command = {
 
 // ----------------------------------------------------------------------- confirm and reject
 
+// A NEW record was never seen by a bootloader with rollback: the image may not have run at all.
+static bool is_new(const struct device *device)
+{
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    esp_partition_pos_t pos = device->slots.otadata;
+    if (pos.size < OTADATA_MIN_SIZE || otadata_read(device->flash, pos.offset, records) != ESP_OK) {
+        return false;
+    }
+    int active = otadata_active(records);
+    return active != OTADATA_NONE && records[active].ota_state == ESP_OTA_IMG_NEW;
+}
+
 static int mark_running(int argc, char **argv, esp_err_t (*mark)(void), const char *what)
 {
     struct request request = {0};
@@ -278,6 +292,7 @@ static int mark_running(int argc, char **argv, esp_err_t (*mark)(void), const ch
         return CLI_FAILED;
     }
     const esp_partition_t *running = esp_ota_get_running_partition();
+    bool was_new = is_new(device);
     esp_err_t err = mark();
     if (!running) {
         code = cli_fail("%s: nothing runs: no partition holds a valid image", request.flash);
@@ -293,6 +308,9 @@ static int mark_running(int argc, char **argv, esp_err_t (*mark)(void), const ch
         code = cli_fail_with(err, "%s: %s cannot be %s", request.flash, running->label, what);
     } else {
         cli_say("%s is %s", running->label, what);
+        if (was_new) {
+            cli_say("note: no bootloader with rollback had started it before");
+        }
         code = report(device, request.flash);
     }
     device_close(device);

@@ -142,8 +142,8 @@ static bool check_flash_table(const char *path, const uint8_t *table, size_t fla
     uint32_t size = flash_size < UINT32_MAX ? (uint32_t)flash_size : UINT32_MAX;
     struct partition_table_check check = partition_table_verify(table, size);
     if (check.fault != PARTITION_TABLE_OK) {
-        (void)cli_fail("%s: partition table, record %u: %s", path, (unsigned)check.index,
-                       partition_table_fault_text(check.fault));
+        cli_report_failure("%s: partition table, record %u: %s", path, (unsigned)check.index,
+                           partition_table_fault_text(check.fault));
     }
     return check.fault == PARTITION_TABLE_OK;
 }
@@ -185,10 +185,10 @@ static int show(const char *path, struct partition_csv_options *options, bool is
         options->no_verify = true; // the bootloader's own checks have passed
     } else if (!is_binary && file.len > 0 && (memchr(bytes, 0, len) || file.bytes[0] == 0xFF)) {
         is_good = false;
-        (void)cli_fail("%s: neither CSV nor a binary table, and no table at 0x%x; a table that "
-                       "stands elsewhere "
-                       "needs --offset",
-                       path, (unsigned)options->table_offset);
+        cli_report_failure("%s: neither CSV nor a binary table, and no table at 0x%x; a table that "
+                           "stands elsewhere "
+                           "needs --offset",
+                           path, (unsigned)options->table_offset);
     }
     if (is_good && table_parse(path, bytes, len, options, &table)) {
         code = print_table(&table, options, is_csv);

@@ -20,7 +20,7 @@ bool table_take_options(int *argc, char **argv, struct partition_csv_options *op
         esp_err_t err = partition_csv_read_option((const char *const *)argv + i,
                                                   (size_t)(*argc - i), options, &taken, &problem);
         if (err != ESP_OK) {
-            (void)cli_usage("%s", problem.text);
+            cli_report_usage("%s", problem.text);
             return false;
         }
         if (taken == 0) {
@@ -41,7 +41,7 @@ bool table_parse(const char *name, const void *bytes, size_t len,
                         ? partition_csv_parse_binary(bytes, len, options, out, &problem)
                         : partition_csv_parse(bytes, len, options, out, &problem);
     if (err != ESP_OK) {
-        (void)cli_fail("%s: %s", name, problem.text);
+        cli_report_failure("%s: %s", name, problem.text);
     }
     return err == ESP_OK;
 }
@@ -77,7 +77,7 @@ static struct row *make_rows(const struct partition_csv_table *table,
     struct row *rows = calloc(table->count + 1, sizeof(*rows));
     if (!rows || partition_csv_format(table, options, &text, NULL) != ESP_OK) {
         free(rows);
-        (void)cli_fail("not enough memory for the table");
+        cli_report_failure("not enough memory for the table");
         return NULL;
     }
     uint32_t count = 0;

@@ -3,59 +3,17 @@
 #include "commands.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "chip_traits.h"
-#include "esp_crt_bundle.h"
-#include "esp_https_ota.h"
 #include "open_device.h"
-#include "progress.h"
+#include "update.h"
 
 #define SECRET_MAX  (64u * 1024)       // chosen: far above any key
 #define CA_MAX      (4u * 1024 * 1024) // chosen: far above any bundle
-#define HEADER_MAX  32
-#define BUFFER_SIZE 65536 // chosen: one erase block of 64 KiB a step
 #define TIMEOUT_MAX 3600
 
-struct update {
-    const char *flash;
-    const char *url;
-    const char *chip;
-    const char *ca_file;
-    const char *cert_file;
-    const char *key_file;
-    const char *key_password_file;
-    const char *user;
-    bool uses_system_ca;
-    bool allows_http;
-    bool rollback;
-    bool is_quiet;
-    int timeout_ms;
-    // loaded
-    struct cli_bytes ca;
-    struct cli_bytes cert;
-    struct cli_bytes key;
-    struct cli_bytes key_password;
-    struct cli_bytes user_file;
-    char *password; // behind the colon of the credentials
-    char *username;
-    // under way
-    const esp_partition_t *target;
-    esp_app_desc_t desc;
-    bool has_desc;
-    int64_t bytes;
-    int status;
-    double seconds;
-    struct progress progress;
-};
-
-// The library's callback that sets headers has no context; one process makes one update.
-static const char *s_headers[HEADER_MAX];
-static int s_header_count;
-
-// ----------------------------------------------------------------------- what the session is made from
+// ----------------------------------------------------------------------- files
 
 static void strip_newline(struct cli_bytes *file)
 {
@@ -110,264 +68,6 @@ static int load_user(struct update *u)
     return CLI_DONE;
 }
 
-static bool is_pem(const struct cli_bytes *file)
-{
-    return strstr((const char *)file->bytes, "-----BEGIN") != NULL;
-}
-
-// PEM is passed terminated, with length 0; anything else as DER with its length.
-static void set_certificates(const struct update *u, esp_http_client_config_t *config)
-{
-    if (u->ca.bytes) {
-        config->cert_pem = (const char *)u->ca.bytes;
-        config->cert_len = is_pem(&u->ca) ? 0 : u->ca.len;
-    }
-    if (u->uses_system_ca) {
-        config->crt_bundle_attach = esp_crt_bundle_attach;
-    }
-    if (u->cert.bytes) {
-        config->client_cert_pem = (const char *)u->cert.bytes;
-        config->client_cert_len = is_pem(&u->cert) ? 0 : u->cert.len;
-        config->client_key_pem = (const char *)u->key.bytes;
-        config->client_key_len = is_pem(&u->key) ? 0 : u->key.len;
-    }
-    if (u->key_password.bytes) {
-        config->client_key_password = (const char *)u->key_password.bytes;
-        config->client_key_password_len = u->key_password.len;
-    }
-}
-
-static esp_err_t set_headers(esp_http_client_handle_t client)
-{
-    esp_err_t err = ESP_OK;
-    for (int i = 0; i < s_header_count && err == ESP_OK; i++) {
-        char name[256];
-        size_t len = strcspn(s_headers[i], ":");
-        const char *value = s_headers[i] + len + 1;
-        (void)snprintf(name, sizeof(name), "%.*s", (int)len, s_headers[i]); // checked to fit
-        value += strspn(value, " \t");
-        err = esp_http_client_set_header(client, name, value);
-    }
-    return err;
-}
-
-// ----------------------------------------------------------------------- words
-
-static void name_slot(const esp_partition_t *partition, char out[8])
-{
-    boot_index_name((int)partition->subtype - ESP_PARTITION_SUBTYPE_APP_OTA_MIN, out);
-}
-
-// Host and port of the URL, without credentials.
-static void name_server(const char *url, char *out, size_t size)
-{
-    const char *start = strstr(url, "://");
-    start = start ? start + 3 : url;
-    size_t len = strcspn(start, "/?#");
-    for (size_t i = 0; i < len; i++) {
-        if (start[i] == '@') {
-            start += i + 1;
-            len -= i + 1;
-            i = (size_t)-1;
-        }
-    }
-    if (len >= size) {
-        len = size - 1;
-    }
-    cli_clean_text(start, len, out);
-}
-
-static void name_image(const struct update *u, char out[80])
-{
-    char project[33];
-    char version[33];
-    if (u->has_desc) {
-        (void)snprintf(out, 80, "%s %s",
-                       cli_clean_text(u->desc.project_name, sizeof(u->desc.project_name), project),
-                       cli_clean_text(u->desc.version, sizeof(u->desc.version), version));
-    } else {
-        (void)snprintf(out, 80, "an image without descriptor");
-    }
-}
-
-// ----------------------------------------------------------------------- the session
-
-static void announce_image(struct update *u, esp_https_ota_handle_t session)
-{
-    char name[80];
-    char slot[8];
-    char size[32];
-    esp_image_header_t header = {.chip_id = ESP_CHIP_ID_INVALID};
-    u->has_desc = esp_https_ota_get_img_desc(session, &u->desc) == ESP_OK;
-    if (esp_partition_read(u->target, 0, &header, sizeof(header)) != ESP_OK) {
-        header.chip_id = ESP_CHIP_ID_INVALID;
-    }
-    cli_forget_log(); // an image without descriptor is refused later, with its own reason
-    name_image(u, name);
-    name_slot(u->target, slot);
-    progress_say(&u->progress, "image: %s for %s%s%s, goes to %s", name, chip_name(header.chip_id),
-                 u->progress.total > 0 ? ", " : "",
-                 u->progress.total > 0 ? cli_size_text((uint64_t)u->progress.total, size) : "",
-                 slot);
-}
-
-static esp_err_t download(struct update *u, esp_https_ota_handle_t session)
-{
-    esp_err_t err;
-    bool is_announced = false;
-    progress_expect(&u->progress, esp_https_ota_get_image_size(session));
-    do {
-        err = esp_https_ota_perform(session);
-        int len = esp_https_ota_get_image_len_read(session);
-        u->bytes = len > 0 ? len : 0;
-        if (err != ESP_OK && err != ESP_ERR_HTTPS_OTA_IN_PROGRESS) {
-            break;
-        }
-        if (!is_announced && u->bytes > 0) {
-            is_announced = true;
-            announce_image(u, session);
-        }
-        progress_show(&u->progress, u->bytes);
-    } while (err == ESP_ERR_HTTPS_OTA_IN_PROGRESS);
-    progress_end(&u->progress);
-    return err;
-}
-
-static esp_err_t run_session(struct update *u, const esp_https_ota_config_t *config)
-{
-    esp_https_ota_handle_t session;
-    char server[128];
-    name_server(u->url, server, sizeof(server));
-    progress_say(&u->progress, "connecting to %s", server);
-    esp_err_t err = esp_https_ota_begin(config, &session);
-    if (err != ESP_OK) {
-        return err;
-    }
-    u->status = esp_https_ota_get_status_code(session);
-    progress_say(&u->progress, "connected, HTTP status %d", u->status);
-    err = download(u, session);
-    if (err != ESP_OK) {
-        ESP_IGNORE_ERROR(esp_https_ota_abort(session)); // the error before is the one to report
-        return err;
-    }
-    progress_say(&u->progress, "verifying");
-    return esp_https_ota_finish(session);
-}
-
-static esp_err_t transfer(struct update *u)
-{
-    esp_http_client_config_t http = {
-        .url = u->url,
-        .timeout_ms = u->timeout_ms,
-        .buffer_size = BUFFER_SIZE,
-        .buffer_size_tx = 4096, // chosen: room for long URLs and tokens
-        .keep_alive_enable = true,
-        .username = u->username,
-        .password = u->password,
-    };
-    set_certificates(u, &http);
-    esp_https_ota_config_t config = {.http_config = &http, .http_client_init_cb = set_headers};
-    esp_https_ota_allow_http(u->allows_http);
-    double started = progress_now();
-    progress_begin(&u->progress, u->is_quiet || cli_is_json());
-    esp_err_t err = run_session(u, &config);
-    progress_end(&u->progress);
-    u->seconds = progress_now() - started;
-    return err;
-}
-
-// ----------------------------------------------------------------------- the outcome
-
-static void print_json(const struct update *u, esp_err_t err)
-{
-    char slot[8];
-    json_t *root = json_object();
-    bool is_done = err == ESP_OK;
-    if (is_done) {
-        name_slot(u->target, slot);
-    }
-    json_object_set_new(root, "result", json_string(esp_err_to_name(err)));
-    json_object_set_new(root, "slot", is_done ? json_string(slot) : json_null());
-    json_object_set_new(root, "bytes", json_integer(u->bytes));
-    json_object_set_new(root, "status", u->status > 0 ? json_integer(u->status) : json_null());
-    json_object_set_new(root, "project",
-                        u->has_desc
-                            ? cli_json_text(u->desc.project_name, sizeof(u->desc.project_name))
-                            : json_null());
-    json_object_set_new(root, "version",
-                        u->has_desc ? cli_json_text(u->desc.version, sizeof(u->desc.version))
-                                    : json_null());
-    json_object_set_new(
-        root, "error", is_done ? json_null() : cli_json_text(cli_failure(), strlen(cli_failure())));
-    json_object_set_new(root, "seconds", json_real((double)(int64_t)(u->seconds * 1000) / 1000));
-    cli_print_json(root);
-}
-
-static int report_failure(const struct update *u, esp_err_t err)
-{
-    int code = err == ESP_ERR_HTTP_NOT_MODIFIED
-                   ? cli_fail_with(err, "the server's image has not changed (304)")
-                   : cli_fail_with(err, "the update failed: %s", esp_err_to_text(err));
-    if (cli_is_json()) {
-        print_json(u, err);
-        return code;
-    }
-    if (err == ESP_ERR_OTA_ROLLBACK_INVALID_STATE) {
-        cli_say("first keep what runs: esp-ota otadata confirm %s", u->flash);
-    }
-    cli_say("the boot choice is as before");
-    return code;
-}
-
-static int report_success(const struct update *u)
-{
-    char slot[8];
-    char name[80];
-    if (cli_is_json()) {
-        print_json(u, ESP_OK);
-        return CLI_DONE;
-    }
-    if (u->is_quiet) {
-        return CLI_DONE;
-    }
-    name_slot(u->target, slot);
-    name_image(u, name);
-    printf("%s holds %s, verified: %lld bytes in %.1f s; it boots next\n", slot, name,
-           (long long)u->bytes, u->seconds);
-    printf("next: esp-ota boot --flash %s\n", u->flash);
-    return CLI_DONE;
-}
-
-static int update_device(struct update *u, struct device *device)
-{
-    esp_err_t err = device_start_application(device, NULL);
-    if (err != ESP_OK) {
-        return cli_fail_with(err, "%s: what runs cannot be told", u->flash);
-    }
-    u->target = esp_ota_get_next_update_partition(NULL);
-    err = transfer(u);
-    return err == ESP_OK ? report_success(u) : report_failure(u, err);
-}
-
-static int run_update(struct update *u)
-{
-    int code = load_user(u);
-    if (code != CLI_DONE) {
-        return code;
-    }
-    if (!load_files(u)) {
-        return CLI_FAILED;
-    }
-    struct device_options options = {.chip = u->chip, .rollback = u->rollback};
-    struct device *device = open_device(u->flash, &options);
-    if (!device) {
-        return CLI_FAILED;
-    }
-    code = update_device(u, device);
-    device_close(device);
-    return code;
-}
-
 // ----------------------------------------------------------------------- command line
 
 enum {
@@ -403,16 +103,16 @@ static const struct option OPTIONS[] = {
     {0},
 };
 
-static int take_header(void)
+static int take_header(struct update *u)
 {
     size_t len = strcspn(optarg, ":");
     if (len == 0 || !optarg[len] || len > 255 || strpbrk(optarg, "\r\n")) {
         return cli_usage("--header wants 'NAME: VALUE'"); // the value may be a secret
     }
-    if (s_header_count == HEADER_MAX) {
-        return cli_usage("more than %d --header", HEADER_MAX);
+    if (u->header_count == UPDATE_HEADER_MAX) {
+        return cli_usage("more than %d --header", UPDATE_HEADER_MAX);
     }
-    s_headers[s_header_count++] = optarg;
+    u->headers[u->header_count++] = optarg;
     return CLI_DONE;
 }
 
@@ -463,7 +163,7 @@ static int take_option(int option, struct update *u)
         u->allows_http = true;
         return CLI_DONE;
     case OPT_HEADER:
-        return take_header();
+        return take_header(u);
     case OPT_TIMEOUT:
         return take_timeout(u);
     case OPT_ROLLBACK:
@@ -536,6 +236,25 @@ static void free_secret(struct cli_bytes *file)
         memset(file->bytes, 0, file->len);
     }
     free(file->bytes);
+}
+
+static int run_update(struct update *u)
+{
+    int code = load_user(u);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    if (!load_files(u)) {
+        return CLI_FAILED;
+    }
+    struct device_options options = {.chip = u->chip, .rollback = u->rollback};
+    struct device *device = open_device(u->flash, &options);
+    if (!device) {
+        return CLI_FAILED;
+    }
+    code = update_session_run(u, device);
+    device_close(device);
+    return code;
 }
 
 static int run(int argc, char **argv)

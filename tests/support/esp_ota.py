@@ -40,6 +40,9 @@ def layout_of(csv):
     return {row[0]: (int(row[3], 0), size_of(row[4])) for row in rows}
 
 
+TWO_OTA = layout_of(TWO_OTA_CSV)
+
+
 def find_program():
     """ESP_OTA, or the newest of the sanitized and the release build."""
     if os.environ.get("ESP_OTA"):
@@ -96,14 +99,15 @@ class Program:
 class Device:
     """One flash file, as a rule with the stock two-slot table."""
 
-    def __init__(self, program, name, chip="esp32", size="4MB", table=TWO_OTA_CSV, **put):
+    def __init__(self, program, name, chip="esp32", size="4MB", table=TWO_OTA_CSV, create=(), **put):
+        """put: images by label; create: more options of flash create."""
         self.program = program
         self.layout = layout_of(table)
         self.flash = program.folder / f"{name}.bin"
         csv = program.folder / f"{name}.csv"
         csv.write_text(table)
         images = [arg for label, image in put.items() for arg in ("--put", f"{label}={image}")]
-        program.done("flash", "create", self.flash, "--chip", chip, "--size", size, "--partitions", csv, *images)
+        program.done("flash", "create", self.flash, "--chip", chip, "--size", size, "--partitions", csv, *images, *create)
 
     def boot(self, rollback=None):
         """One power-on: a dict with at least slot and reason."""

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from esp_ota import ROOT, slots_csv
-from images import CHIP_IDS, image
+from images import CHIP_IDS, damaged, image
 
 
 @pytest.fixture
@@ -125,6 +125,18 @@ def test_esptool_takes_our_images_for_what_they_are(program, esptool, chip):
     assert verdict.returncode == 0, verdict.stdout + verdict.stderr
     checksum, digest = [[line for line in verdict.stdout.splitlines() if line.startswith(word)] for word in ("Checksum", "Validation hash")]
     assert checksum[0].endswith("(valid)") and digest[0].endswith("(valid)"), verdict.stdout
+
+
+DAMAGE = {"none": None, "first byte": 0, "segment count": 1, "data": 5000, "checksum": 8192 - 33, "digest": 8192 - 1}
+
+
+@pytest.mark.parametrize("at", DAMAGE.values(), ids=DAMAGE.keys())
+def test_esptool_and_we_agree_on_damage(program, esptool, at):
+    path = program.folder / "image.bin"
+    path.write_bytes(image(size=8192) if at is None else damaged(image(size=8192), at))
+    shown = esptool("--chip", "esp32", "image-info", path)
+    is_whole = shown.returncode == 0 and shown.stdout.count("(valid)") == 2
+    assert program.json("image", "info", path)["valid"] is is_whole is (at is None)
 
 
 def test_every_chip_of_esptool_is_known(esptool, program):

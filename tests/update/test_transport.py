@@ -37,6 +37,10 @@ def test_framings(dev, site, data, kind):
     assert arrives(dev, site, data, kind + site.serve(data))
 
 
+def test_plain_http_for_who_asks_for_it(dev, site, data):
+    assert arrives(dev, site, data, site.serve(data), "--allow-http", server="http")
+
+
 def test_the_address_instead_of_the_name(dev, site, data):
     assert arrives(dev, site, data, site.serve(data), host="127.0.0.1")
 
@@ -92,6 +96,11 @@ def test_basic_authentication(dev, site, data):
     assert arrives(dev, site, data, "auth/" + site.serve(data), *USER_OPTION)
 
 
+def test_a_password_from_a_file(dev, site, data, program):
+    (program.folder / "user").write_text(f"{USER}:{PASSWORD}\n")
+    assert arrives(dev, site, data, "auth/" + site.serve(data), "--user", f"@{program.folder / 'user'}")
+
+
 def test_digest_authentication(dev, site, data):
     assert arrives(dev, site, data, "digest/" + site.serve(data), *USER_OPTION)
 
@@ -113,6 +122,20 @@ def test_a_client_certificate_with_an_encrypted_key(dev, site, data, program):
                    "--key-password-file", password, server="client_cert")
 
 
+def test_an_authority_in_der(dev, site, data, program):
+    der = program.folder / "ca.der"
+    subprocess.run(["openssl", "x509", "-in", site.ca, "-outform", "DER", "-out", der], check=True)
+    dev.update(site.url(site.serve(data)), "--cacert", der)
+    assert dev.read("ota_0", len(data)) == data
+
+
+def test_an_authority_among_others(dev, site, data, program):
+    bundle = program.folder / "bundle.pem"
+    bundle.write_text(site.certificates.other_ca.read_text() + site.ca.read_text())
+    dev.update(site.url(site.serve(data)), "--cacert", bundle)
+    assert dev.read("ota_0", len(data)) == data
+
+
 # ---------------------------------------------------------------------- the server is somewhere else
 
 @pytest.mark.parametrize("code", REDIRECTS)
@@ -130,7 +153,7 @@ def test_a_redirect_to_a_page_that_asks_for_a_password(dev, site, data):
 
 
 def test_a_redirect_from_http_to_https(dev, site, data):
-    assert arrives(dev, site, data, "to-https/" + site.serve(data), server="http")
+    assert arrives(dev, site, data, "to-https/" + site.serve(data), "--allow-http", server="http")
 
 
 def test_ten_redirects_are_followed(dev, site, data):

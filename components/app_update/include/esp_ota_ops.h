@@ -45,7 +45,8 @@ esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
                         esp_ota_handle_t *out_handle) ESP_MUST_CHECK;
 
 /**
- * Continues an update whose first image_offset bytes stand on flash already; nothing is erased now.
+ * Continues an update whose first image_offset bytes stand on flash already; nothing is erased now, and otadata is not touched.
+ * With image_offset 0 it is a beginning: what is written is verified in flight, as after esp_ota_begin().
  * @param erase_size    OTA_WITH_SEQUENTIAL_WRITES: writes erase the sectors they enter; anything else: erased already
  * @param image_offset  bytes that are kept; what lies behind them in the same sector must be erased
  * @return as esp_ota_begin; ESP_ERR_INVALID_ARG: also when image_offset exceeds the partition

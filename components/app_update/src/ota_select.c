@@ -1,5 +1,6 @@
 #include "ota_private.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "boot_handover.h"
@@ -12,25 +13,46 @@ static const char *TAG = "esp_ota_ops";
 #define SLOT_MAX 16
 
 // The image that esp_ota_end() verified last. It need not be verified again as long as nothing has touched it.
+// Known by its place, because pointers into the partition list end with the list.
 static struct {
-    const esp_partition_t *partition; // NULL: none
+    esp_flash_t *chip; // NULL: none
     struct flash_watch watch;
 } s_verified;
+static atomic_flag s_verified_lock = ATOMIC_FLAG_INIT;
+
+static void lock_verified(void)
+{
+    while (atomic_flag_test_and_set_explicit(&s_verified_lock, memory_order_acquire)) {
+    }
+}
+
+static void unlock_verified(void)
+{
+    atomic_flag_clear_explicit(&s_verified_lock, memory_order_release);
+}
 
 void ota_select_note_verified(const esp_partition_t *partition)
 {
-    if (s_verified.partition) {
-        flash_watch_stop(s_verified.partition->flash_chip, &s_verified.watch);
+    lock_verified();
+    if (s_verified.chip) {
+        flash_watch_stop(s_verified.chip, &s_verified.watch);
     }
-    s_verified.partition = partition;
+    s_verified.chip = partition->flash_chip;
     s_verified.watch.address = partition->address;
     s_verified.watch.len = partition->size;
     flash_watch_start(partition->flash_chip, &s_verified.watch);
+    unlock_verified();
 }
 
 static bool is_known_valid(const esp_partition_t *partition)
 {
-    return s_verified.partition == partition && !s_verified.watch.touched;
+    lock_verified();
+    bool is_known = s_verified.chip == partition->flash_chip &&
+                    s_verified.watch.address == partition->address &&
+                    s_verified.watch.len == partition->size &&
+                    !flash_watch_is_touched(&s_verified.watch);
+    unlock_verified();
+    return is_known;
 }
 
 // ----------------------------------------------------------------------- finding partitions
@@ -153,13 +175,28 @@ const esp_partition_t *esp_ota_get_boot_partition(void)
 
 // ----------------------------------------------------------------------- choosing
 
+// The record in charge goes last: were it first, a cut would leave the other one, which names an older image.
+static esp_err_t erase_records(const esp_partition_t *otadata, int active)
+{
+    uint32_t last = active == OTADATA_NONE ? 0 : (uint32_t)active * OTADATA_SECTOR_SIZE;
+    for (uint32_t at = 0; at < otadata->size; at += OTADATA_SECTOR_SIZE) {
+        esp_err_t err =
+            at == last ? ESP_OK : esp_partition_erase_range(otadata, at, OTADATA_SECTOR_SIZE);
+        if (err != ESP_OK) {
+            return err;
+        }
+    }
+    return esp_partition_erase_range(otadata, last, OTADATA_SECTOR_SIZE);
+}
+
 static esp_err_t choose_factory(void)
 {
-    const esp_partition_t *otadata = ota_select_otadata();
-    if (!otadata) {
-        return ESP_ERR_NOT_FOUND;
+    const esp_partition_t *otadata;
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    esp_err_t err = ota_select_read(&otadata, records);
+    if (err == ESP_OK) {
+        err = erase_records(otadata, otadata_active(records));
     }
-    esp_err_t err = esp_partition_erase_range(otadata, 0, otadata->size);
     return err == ESP_OK ? esp_flash_sync(otadata->flash_chip) : err;
 }
 

@@ -30,6 +30,9 @@ struct ota_session {
     const uint8_t *mapped; // the staging partition through the chip's mapping; NULL: not mapped
     esp_partition_mmap_handle_t mapping;
     struct image_verifier verifier;
+    struct flash_watch watch; // on the staging partition
+    bool
+        was_touched_by_other; // not only this session wrote there: what the verifier saw may be gone
     struct ota_session *next;
 };
 
@@ -93,10 +96,24 @@ static void free_session(struct ota_session *session)
         }
     }
     unlock_sessions();
+    flash_watch_stop(session->staging->flash_chip, &session->watch);
     if (session->mapped) {
         esp_partition_munmap(session->mapping);
     }
     free(session);
+}
+
+// Around every change of its own a session looks whether somebody else made one, and then starts to watch again.
+static void look_for_other_changes(struct ota_session *session)
+{
+    session->was_touched_by_other =
+        session->was_touched_by_other || flash_watch_is_touched(&session->watch);
+}
+
+static void watch_again(struct ota_session *session)
+{
+    flash_watch_stop(session->staging->flash_chip, &session->watch);
+    flash_watch_start(session->staging->flash_chip, &session->watch);
 }
 
 // ----------------------------------------------------------------------- begin
@@ -175,6 +192,9 @@ static esp_err_t open_session(const esp_partition_t *partition, struct ota_sessi
         session->mapped = mapped;
     }
     start_verifier(session);
+    session->watch.address = known->address;
+    session->watch.len = known->size;
+    flash_watch_start(known->flash_chip, &session->watch);
     *out = session;
     return ESP_OK;
 }
@@ -219,6 +239,7 @@ esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
         // Without an old record there is nothing to do.
         ESP_IGNORE_ERROR(esp_ota_invalidate_inactive_ota_data_slot());
     }
+    watch_again(session);
     *out_handle = session->handle;
     return ESP_OK;
 }
@@ -235,7 +256,7 @@ esp_err_t esp_ota_resume(const esp_partition_t *partition, const size_t erase_si
         return err;
     }
     size_t unit = session->staging->erase_size;
-    session->is_resumed = true;
+    session->is_resumed = image_offset > 0;
     session->position = (uint32_t)image_offset;
     session->erases_on_the_fly = erase_size == OTA_WITH_SEQUENTIAL_WRITES;
     session->erased_end = (uint32_t)((image_offset + unit - 1) / unit * unit);
@@ -381,10 +402,12 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
     if (!fits(session, session->position, size)) {
         return ESP_ERR_INVALID_SIZE;
     }
+    look_for_other_changes(session);
     err = erase_ahead(session, session->position + (uint32_t)size);
     if (err == ESP_OK) {
         err = program(session, data, session->position, (uint32_t)size);
     }
+    watch_again(session);
     if (err == ESP_OK) {
         session->position += (uint32_t)size;
     }
@@ -419,9 +442,11 @@ static esp_err_t judge_image(struct ota_session *session)
 {
     struct image_info info;
     bool is_bootloader = session->final->type == ESP_PARTITION_TYPE_BOOTLOADER;
-    enum image_fault fault = session->is_scattered || session->is_resumed
-                                 ? ota_describe_verify(session->staging, is_bootloader, &info)
-                                 : image_verifier_end(&session->verifier);
+    look_for_other_changes(session);
+    enum image_fault fault =
+        session->is_scattered || session->is_resumed || session->was_touched_by_other
+            ? ota_describe_verify(session->staging, is_bootloader, &info)
+            : image_verifier_end(&session->verifier);
     if (fault == IMAGE_OK) {
         return ESP_OK;
     }

@@ -71,6 +71,9 @@ esp_err_t otadata_plan(const esp_ota_select_entry_t records[OTADATA_RECORD_COUNT
         uint32_t seq = records[active].ota_seq;
         uint32_t present = otadata_slot(seq, slot_count);
         uint32_t step = (slot + slot_count - present) % slot_count;
+        if (seq == 0 && step != 0) {
+            step = slot + 1; // 0 - 1 wraps, so the slot of 0 is out of line with those of 1, 2, ...
+        }
         if (step > OTADATA_SEQ_EMPTY - 1 - seq) {
             return ESP_ERR_INVALID_STATE;
         }

@@ -107,6 +107,20 @@ static void choosing_another_slot_never_touches_the_active_record(void **state)
     }
 }
 
+static void the_sequence_number_0_leads_to_the_slot_that_was_asked_for(void **state)
+{
+    (void)state;
+    for (uint32_t slot_count = 1; slot_count <= 16; slot_count++) {
+        for (uint32_t slot = 0; slot < slot_count; slot++) {
+            esp_ota_select_entry_t records[] = {record(0, ESP_OTA_IMG_VALID), empty()};
+            struct otadata_change change;
+            assert_int_equal(otadata_plan(records, slot, slot_count, ESP_OTA_IMG_NEW, &change),
+                             ESP_OK);
+            assert_int_equal(otadata_slot(change.record.ota_seq, slot_count), slot);
+        }
+    }
+}
+
 static void refuses_to_run_out_of_sequence_numbers(void **state)
 {
     (void)state;
@@ -182,6 +196,7 @@ int main(void)
         cmocka_unit_test(the_larger_sequence_number_is_active),
         cmocka_unit_test(falls_back_to_the_older_record_when_the_newer_crc_is_wrong),
         cmocka_unit_test(choosing_another_slot_never_touches_the_active_record),
+        cmocka_unit_test(the_sequence_number_0_leads_to_the_slot_that_was_asked_for),
         cmocka_unit_test(refuses_to_run_out_of_sequence_numbers),
         cmocka_unit_test(keeps_the_label_of_the_sector_that_is_rewritten),
         cmocka_unit_test(a_record_is_one_erase_and_one_write_between_two_syncs),

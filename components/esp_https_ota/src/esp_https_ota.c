@@ -329,6 +329,29 @@ static esp_err_t write_buffer(struct session *session)
     return ESP_OK;
 }
 
+static esp_err_t erase_for_image(const struct session *session)
+{
+    uint32_t capacity = session->partition->size;
+    uint32_t unit = session->partition->erase_size;
+    uint32_t len = session->image_size > 0 ? (uint32_t)session->image_size : capacity;
+    return esp_partition_erase_range(session->partition, 0, (len + unit - 1) / unit * unit);
+}
+
+// differs: opened as a resumption from 0, which leaves the records alone. ESP-IDF erases the record of the passive slot here;
+// then a refused image would change otadata, if not the boot choice.
+static esp_err_t open_transaction(struct session *session)
+{
+    size_t erase_size = session->erases_in_bulk ? 0 : OTA_WITH_SEQUENTIAL_WRITES;
+    esp_err_t err = esp_ota_resume(session->partition, erase_size, 0, &session->ota);
+    if (err == ESP_OK && session->erases_in_bulk) {
+        err = erase_for_image(session);
+        if (err != ESP_OK) {
+            ESP_IGNORE_ERROR(esp_ota_abort(session->ota)); // the handle is ours
+        }
+    }
+    return err;
+}
+
 static esp_err_t start_writing(struct session *session)
 {
     esp_err_t err = fill_header(session);
@@ -338,11 +361,7 @@ static esp_err_t start_writing(struct session *session)
     if (err != ESP_OK) {
         return err;
     }
-    size_t erase_size = OTA_WITH_SEQUENTIAL_WRITES;
-    if (session->erases_in_bulk) {
-        erase_size = session->image_size > 0 ? (size_t)session->image_size : OTA_SIZE_UNKNOWN;
-    }
-    err = esp_ota_begin(session->partition, erase_size, &session->ota);
+    err = open_transaction(session);
     if (err == ESP_OK) {
         session->state = STATE_WRITING;
     }

@@ -64,7 +64,7 @@ esp_err_t esp_unregister_shutdown_handler(shutdown_handler_t handler)
         s_shutdown_handlers[place] = s_shutdown_handlers[place + 1];
     }
     if (found) {
-        s_shutdown_handlers[SHUTDOWN_HANDLER_COUNT - 1] = NULL;
+        s_shutdown_handlers[SHUTDOWN_HANDLER_COUNT - 1] = (shutdown_handler_t)0;
     }
     unlock_handlers();
     return found ? ESP_OK : ESP_ERR_INVALID_STATE;

@@ -62,8 +62,11 @@ struct esp_flash_t {
 /** Pointer to flash contents for reading, or NULL when the chip cannot be mapped or the range leaves it. */
 const void *flash_map(esp_flash_t *chip, uint32_t address, uint32_t len);
 
-/** From now on watch->touched tells whether its range was programmed or erased through this process. */
+/** From now on flash_watch_is_touched() tells whether its range was programmed or erased through this process. */
 void flash_watch_start(esp_flash_t *chip, struct flash_watch *watch);
+
+/** Whether the range was touched since the watch was started; safe while other threads write. */
+bool flash_watch_is_touched(const struct flash_watch *watch);
 
 /** Ends the watch; harmless if it was never started. */
 void flash_watch_stop(esp_flash_t *chip, struct flash_watch *watch);

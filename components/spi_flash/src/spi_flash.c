@@ -2,6 +2,8 @@
 
 #include "flash_ops.h"
 
+#include <stdatomic.h>
+
 esp_flash_t *esp_flash_default_chip; // single by ESP-IDF's interface
 
 static esp_flash_t *chip_or_default(esp_flash_t *chip)
@@ -26,12 +28,28 @@ static esp_err_t check_transfer(const esp_flash_t *chip, const void *buffer, uin
     return ESP_OK;
 }
 
+// Watches come and go in one thread while others write. Held for a few instructions, never during an operation.
+static atomic_flag s_watch_lock = ATOMIC_FLAG_INIT;
+
+static void lock_watches(void)
+{
+    while (atomic_flag_test_and_set_explicit(&s_watch_lock, memory_order_acquire)) {
+    }
+}
+
+static void unlock_watches(void)
+{
+    atomic_flag_clear_explicit(&s_watch_lock, memory_order_release);
+}
+
 static void note_touched(esp_flash_t *chip, uint32_t address, uint32_t len)
 {
+    lock_watches();
     for (struct flash_watch *watch = chip->watches; watch; watch = watch->next) {
         bool is_apart = address >= watch->address + watch->len || watch->address >= address + len;
         watch->touched = watch->touched || !is_apart;
     }
+    unlock_watches();
 }
 
 static uint32_t sector_size(const esp_flash_t *chip)
@@ -141,18 +159,30 @@ const void *flash_map(esp_flash_t *chip, uint32_t address, uint32_t len)
 void flash_watch_start(esp_flash_t *chip, struct flash_watch *watch)
 {
     chip = chip_or_default(chip);
+    lock_watches();
     watch->touched = false;
     watch->next = chip->watches;
     chip->watches = watch;
+    unlock_watches();
+}
+
+bool flash_watch_is_touched(const struct flash_watch *watch)
+{
+    lock_watches();
+    bool is_touched = watch->touched;
+    unlock_watches();
+    return is_touched;
 }
 
 void flash_watch_stop(esp_flash_t *chip, struct flash_watch *watch)
 {
     chip = chip_or_default(chip);
+    lock_watches();
     for (struct flash_watch **at = &chip->watches; *at; at = &(*at)->next) {
         if (*at == watch) {
             *at = watch->next;
-            return;
+            break;
         }
     }
+    unlock_watches();
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -26,11 +27,17 @@ struct nor_flash {
     uint8_t *bytes;
     int fd; // -1: memory only
     bool read_only;
-    bool is_dirty;
-    uint32_t resident; // bytes used since mapped pages were last given back
+    atomic_bool is_dirty;          // operations on different places may run in different threads
+    atomic_uint_fast32_t resident; // bytes used since mapped pages were last given back
     nor_flash_observer observer;
     void *observer_context;
-    struct nor_flash_stats stats;
+    struct {
+        atomic_uint_fast64_t programmed_bytes;
+        atomic_uint_fast64_t erased_bytes;
+        atomic_uint_fast32_t program_count;
+        atomic_uint_fast32_t erase_count;
+        atomic_uint_fast32_t sync_count;
+    } stats;
 };
 
 static struct nor_flash *nor_flash_of(esp_flash_t *chip)
@@ -162,11 +169,13 @@ static esp_err_t sync_file(esp_flash_t *chip)
     }
     tell_observer(flash, NOR_FLASH_SYNC, 0, 0);
     flash->stats.sync_count++;
+    flash->is_dirty =
+        false; // before msync: what another thread writes meanwhile needs the next one
     if (flash->fd >= 0 && msync(flash->bytes, chip->geometry.size, MS_SYNC) != 0) {
+        flash->is_dirty = true;
         ESP_LOGE(TAG, "the flash file could not be synced: %s", strerror(errno));
         return ESP_ERR_FLASH_OP_FAIL;
     }
-    flash->is_dirty = false;
     return ESP_OK;
 }
 
@@ -362,5 +371,12 @@ void nor_flash_observe(esp_flash_t *chip, nor_flash_observer observer, void *con
 
 struct nor_flash_stats nor_flash_get_stats(const esp_flash_t *chip)
 {
-    return ((const struct nor_flash *)chip)->stats;
+    const struct nor_flash *flash = (const struct nor_flash *)chip;
+    return (struct nor_flash_stats){
+        .programmed_bytes = flash->stats.programmed_bytes,
+        .erased_bytes = flash->stats.erased_bytes,
+        .program_count = (uint32_t)flash->stats.program_count,
+        .erase_count = (uint32_t)flash->stats.erase_count,
+        .sync_count = (uint32_t)flash->stats.sync_count,
+    };
 }

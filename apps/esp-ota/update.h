@@ -1,0 +1,48 @@
+/** One update of one device: what the command line asks for, what was loaded, what is known so far. */
+#pragma once
+
+#include "cli.h"
+#include "device.h"
+#include "esp_app_desc.h"
+#include "esp_partition.h"
+#include "progress.h"
+
+#define UPDATE_HEADER_MAX 32 // chosen: more than any server asks for
+
+struct update {
+    const char *flash;
+    const char *url;
+    const char *chip;
+    const char *ca_file;
+    const char *cert_file;
+    const char *key_file;
+    const char *key_password_file;
+    const char *user;
+    const char *headers[UPDATE_HEADER_MAX]; // "Name: value"
+    int header_count;
+    bool uses_system_ca;
+    bool allows_http;
+    bool rollback;
+    bool is_quiet;
+    int timeout_ms;
+    // loaded
+    struct cli_bytes ca;
+    struct cli_bytes cert;
+    struct cli_bytes key;
+    struct cli_bytes key_password;
+    struct cli_bytes user_file;
+    char *password; // behind the colon of the credentials
+    char *username;
+    // under way
+    const esp_partition_t *target;
+    esp_app_desc_t desc;
+    bool has_desc;
+    int64_t bytes;
+    int status;
+    double seconds;
+    uint32_t chosen; // sequence number of the record that decides; OTADATA_SEQ_EMPTY: none
+    struct progress progress;
+};
+
+/** Lets the device update itself and reports the outcome. @return an enum cli_exit */
+int update_session_run(struct update *u, struct device *device);

@@ -1,0 +1,283 @@
+// The session of esp-ota update: what firmware would do with esp_https_ota, and what is told about it.
+
+#include "update.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "chip_traits.h"
+#include "esp_crt_bundle.h"
+#include "esp_https_ota.h"
+
+#define BUFFER_SIZE 65536 // chosen: one erase block of 64 KiB a step
+
+// The library's callback that sets headers has no context; one process makes one update.
+static const struct update *s_update;
+
+// ----------------------------------------------------------------------- what the session is made from
+
+static bool is_pem(const struct cli_bytes *file)
+{
+    return strstr((const char *)file->bytes, "-----BEGIN") != NULL;
+}
+
+// PEM is passed terminated, with length 0; anything else as DER with its length.
+static void set_certificates(const struct update *u, esp_http_client_config_t *config)
+{
+    if (u->ca.bytes) {
+        config->cert_pem = (const char *)u->ca.bytes;
+        config->cert_len = is_pem(&u->ca) ? 0 : u->ca.len;
+    }
+    if (u->uses_system_ca) {
+        config->crt_bundle_attach = esp_crt_bundle_attach;
+    }
+    if (u->cert.bytes) {
+        config->client_cert_pem = (const char *)u->cert.bytes;
+        config->client_cert_len = is_pem(&u->cert) ? 0 : u->cert.len;
+        config->client_key_pem = (const char *)u->key.bytes;
+        config->client_key_len = is_pem(&u->key) ? 0 : u->key.len;
+    }
+    if (u->key_password.bytes) {
+        config->client_key_password = (const char *)u->key_password.bytes;
+        config->client_key_password_len = u->key_password.len;
+    }
+}
+
+// Also of answers that end the session before there is a handle to ask.
+static esp_err_t note_status(esp_http_client_event_t *event)
+{
+    struct update *u = event->user_data;
+    if (event->event_id == HTTP_EVENT_ON_STATUS_CODE && event->data) {
+        u->status = *(const int *)event->data;
+    }
+    return ESP_OK;
+}
+
+static esp_err_t set_headers(esp_http_client_handle_t client)
+{
+    esp_err_t err = ESP_OK;
+    for (int i = 0; i < s_update->header_count && err == ESP_OK; i++) {
+        char name[256];
+        size_t len = strcspn(s_update->headers[i], ":");
+        const char *value = s_update->headers[i] + len + 1;
+        (void)snprintf(name, sizeof(name), "%.*s", (int)len,
+                       s_update->headers[i]); // checked to fit
+        value += strspn(value, " \t");
+        err = esp_http_client_set_header(client, name, value);
+    }
+    return err;
+}
+
+// ----------------------------------------------------------------------- words
+
+static void name_slot(const esp_partition_t *partition, char out[8])
+{
+    boot_index_name((int)partition->subtype - ESP_PARTITION_SUBTYPE_APP_OTA_MIN, out);
+}
+
+// Host and port of the URL, without credentials.
+static void name_server(const char *url, char *out, size_t size)
+{
+    const char *start = strstr(url, "://");
+    start = start ? start + 3 : url;
+    size_t len = strcspn(start, "/?#");
+    for (size_t i = 0; i < len; i++) {
+        if (start[i] == '@') {
+            start += i + 1;
+            len -= i + 1;
+            i = (size_t)-1;
+        }
+    }
+    if (len >= size) {
+        len = size - 1;
+    }
+    cli_clean_text(start, len, out);
+}
+
+static void name_image(const struct update *u, char out[80])
+{
+    char project[33];
+    char version[33];
+    if (u->has_desc) {
+        (void)snprintf(out, 80, "%s %s",
+                       cli_clean_text(u->desc.project_name, sizeof(u->desc.project_name), project),
+                       cli_clean_text(u->desc.version, sizeof(u->desc.version), version));
+    } else {
+        (void)snprintf(out, 80, "an image without descriptor");
+    }
+}
+
+// ----------------------------------------------------------------------- the session
+
+static void announce_image(struct update *u, esp_https_ota_handle_t session)
+{
+    char name[80];
+    char slot[8];
+    char size[32];
+    esp_image_header_t header = {.chip_id = ESP_CHIP_ID_INVALID};
+    u->has_desc = esp_https_ota_get_img_desc(session, &u->desc) == ESP_OK;
+    if (esp_partition_read(u->target, 0, &header, sizeof(header)) != ESP_OK) {
+        header.chip_id = ESP_CHIP_ID_INVALID;
+    }
+    cli_forget_log(); // an image without descriptor is refused later, with its own reason
+    name_image(u, name);
+    name_slot(u->target, slot);
+    progress_say(&u->progress, "image: %s for %s%s%s, goes to %s", name, chip_name(header.chip_id),
+                 u->progress.total > 0 ? ", " : "",
+                 u->progress.total > 0 ? cli_size_text((uint64_t)u->progress.total, size) : "",
+                 slot);
+}
+
+static esp_err_t download(struct update *u, esp_https_ota_handle_t session)
+{
+    esp_err_t err;
+    bool is_announced = false;
+    progress_expect(&u->progress, esp_https_ota_get_image_size(session));
+    do {
+        err = esp_https_ota_perform(session);
+        int len = esp_https_ota_get_image_len_read(session);
+        u->bytes = len > 0 ? len : 0;
+        if (err != ESP_OK && err != ESP_ERR_HTTPS_OTA_IN_PROGRESS) {
+            break;
+        }
+        if (!is_announced && u->bytes > 0) {
+            is_announced = true;
+            announce_image(u, session);
+        }
+        progress_show(&u->progress, u->bytes);
+    } while (err == ESP_ERR_HTTPS_OTA_IN_PROGRESS);
+    progress_end(&u->progress);
+    return err;
+}
+
+static esp_err_t run_session(struct update *u, const esp_https_ota_config_t *config)
+{
+    esp_https_ota_handle_t session;
+    char server[128];
+    name_server(u->url, server, sizeof(server));
+    progress_say(&u->progress, "connecting to %s", server);
+    esp_err_t err = esp_https_ota_begin(config, &session);
+    if (err != ESP_OK) {
+        return err;
+    }
+    progress_say(&u->progress, "connected, HTTP status %d", u->status);
+    err = download(u, session);
+    if (err != ESP_OK) {
+        ESP_IGNORE_ERROR(esp_https_ota_abort(session)); // the error before is the one to report
+        return err;
+    }
+    progress_say(&u->progress, "verifying");
+    return esp_https_ota_finish(session);
+}
+
+static esp_err_t transfer(struct update *u)
+{
+    esp_http_client_config_t http = {
+        .url = u->url,
+        .timeout_ms = u->timeout_ms,
+        .buffer_size = BUFFER_SIZE,
+        .buffer_size_tx = 4096, // chosen: room for long URLs and tokens
+        .keep_alive_enable = true,
+        .username = u->username,
+        .password = u->password,
+        .event_handler = note_status,
+        .user_data = u,
+    };
+    set_certificates(u, &http);
+    esp_https_ota_config_t config = {.http_config = &http, .http_client_init_cb = set_headers};
+    s_update = u;
+    esp_https_ota_allow_http(u->allows_http);
+    double started = progress_now();
+    progress_begin(&u->progress, u->is_quiet || cli_is_json());
+    esp_err_t err = run_session(u, &config);
+    progress_end(&u->progress);
+    u->seconds = progress_now() - started;
+    return err;
+}
+
+// ----------------------------------------------------------------------- the outcome
+
+static void print_json(const struct update *u, esp_err_t err)
+{
+    char slot[8];
+    json_t *root = json_object();
+    bool is_done = err == ESP_OK;
+    if (is_done) {
+        name_slot(u->target, slot);
+    }
+    json_object_set_new(root, "result", json_string(esp_err_to_name(err)));
+    json_object_set_new(root, "slot", is_done ? json_string(slot) : json_null());
+    json_object_set_new(root, "bytes", json_integer(u->bytes));
+    json_object_set_new(root, "status", u->status > 0 ? json_integer(u->status) : json_null());
+    json_object_set_new(root, "project",
+                        u->has_desc
+                            ? cli_json_text(u->desc.project_name, sizeof(u->desc.project_name))
+                            : json_null());
+    json_object_set_new(root, "version",
+                        u->has_desc ? cli_json_text(u->desc.version, sizeof(u->desc.version))
+                                    : json_null());
+    json_object_set_new(
+        root, "error", is_done ? json_null() : cli_json_text(cli_failure(), strlen(cli_failure())));
+    json_object_set_new(root, "seconds", json_real((double)(int64_t)(u->seconds * 1000) / 1000));
+    cli_print_json(root);
+}
+
+// Sequence number of the record that decides what boots.
+static uint32_t read_choice(const struct device *device)
+{
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    esp_partition_pos_t pos = device->slots.otadata;
+    if (pos.size < OTADATA_MIN_SIZE || otadata_read(device->flash, pos.offset, records) != ESP_OK ||
+        otadata_active(records) == OTADATA_NONE) {
+        return OTADATA_SEQ_EMPTY;
+    }
+    return records[otadata_active(records)].ota_seq;
+}
+
+static int report_failure(const struct update *u, const struct device *device, esp_err_t err)
+{
+    int code = err == ESP_ERR_HTTP_NOT_MODIFIED
+                   ? cli_fail_with(err, "the server's image has not changed (304)")
+                   : cli_fail_with(err, "the update failed: %s", esp_err_to_text(err));
+    if (cli_is_json()) {
+        print_json(u, err);
+        return code;
+    }
+    if (err == ESP_ERR_OTA_ROLLBACK_INVALID_STATE) {
+        cli_say("first keep what runs: esp-ota otadata confirm %s", u->flash);
+    }
+    cli_say(read_choice(device) == u->chosen ? "the boot choice is as before"
+                                             : "the boot choice changed: see esp-ota flash info");
+    return code;
+}
+
+static int report_success(const struct update *u)
+{
+    char slot[8];
+    char name[80];
+    if (cli_is_json()) {
+        print_json(u, ESP_OK);
+        return CLI_DONE;
+    }
+    if (u->is_quiet) {
+        return CLI_DONE;
+    }
+    name_slot(u->target, slot);
+    name_image(u, name);
+    printf("%s holds %s, verified: %lld bytes in %.2f s; it boots next\n", slot, name,
+           (long long)u->bytes, u->seconds);
+    printf("next: esp-ota boot --flash %s\n", u->flash);
+    return CLI_DONE;
+}
+
+int update_session_run(struct update *u, struct device *device)
+{
+    esp_err_t err = device_start_application(device, NULL);
+    if (err != ESP_OK) {
+        return cli_fail_with(err, "%s: what runs cannot be told", u->flash);
+    }
+    u->target = esp_ota_get_next_update_partition(NULL);
+    u->chosen = read_choice(device);
+    err = transfer(u);
+    return err == ESP_OK ? report_success(u) : report_failure(u, device, err);
+}

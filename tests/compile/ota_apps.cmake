@@ -1,0 +1,16 @@
+# Update applications as they are written for ESP-IDF, each as C (gnu11) and as C++ (gnu++17), linked with everything.
+function(add_update_application name)
+    foreach(language c cpp)
+        add_executable(compile_${name}_${language} ${name}.${language})
+        set_target_properties(compile_${name}_${language} PROPERTIES C_EXTENSIONS ON CXX_EXTENSIONS ON)
+        target_compile_options(compile_${name}_${language} PRIVATE -Wall -Wextra -Werror)
+        target_link_libraries(compile_${name}_${language} PRIVATE ota_host)
+        add_test(NAME compile_${name}_${language} COMMAND compile_${name}_${language})
+        set_tests_properties(compile_${name}_${language} PROPERTIES LABELS compile TIMEOUT 60
+            PASS_REGULAR_EXPRESSION "application done")
+    endforeach()
+endfunction()
+
+add_update_application(ota_app_v4)
+add_update_application(ota_app_v5)
+add_update_application(ota_app_native)

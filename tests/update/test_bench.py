@@ -1,0 +1,60 @@
+"""bench/run measures what it says and leaves nothing behind. How long anything takes is nobody's business here."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from esp_ota import LIMIT_SECONDS, ROOT
+from mounts import Mounted
+
+PROGRAMS = {"esp-ota update", "minimal loop", "curl -o"}
+
+
+@pytest.fixture
+def bench(tmp_path):
+    if not (ROOT / "build" / "release" / "apps" / "esp-ota" / "esp-ota").exists():
+        pytest.skip("build/release is not built; bench/run would build it")
+    temp = tmp_path / "temp"
+    temp.mkdir()
+
+    def run(*options, folder=temp):
+        result = subprocess.run([ROOT / "bench" / "run", *options], env={**os.environ, "TMPDIR": str(folder)}, text=True,
+                                capture_output=True, timeout=LIMIT_SECONDS)
+        assert list(temp.iterdir()) == [], "left behind"
+        return result
+    return run
+
+
+def test_every_run_of_every_program_is_reported(bench):
+    result = bench("--runs", "2", "--sizes", "1,2", "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["environment"]["build"].startswith("RelWithDebInfo")
+    assert report["sizes"].keys() == {"1", "2"}
+    for results in report["sizes"].values():
+        assert results.keys() == PROGRAMS
+        for runs in results.values():
+            assert len(runs) == 2
+            for run in runs:
+                assert run["cpu"] == run["user"] + run["system"] and run["wall"] > 0 and run["peak_mib"] > 0
+
+
+def test_the_table_has_a_row_for_each(bench):
+    result = bench("--runs", "1", "--sizes", "1")
+    assert result.returncode == 0, result.stderr
+    for program in PROGRAMS:
+        assert sum(line.startswith(f"   1 MiB  {program} ") for line in result.stdout.splitlines()) == 1, result.stdout
+
+
+def test_too_little_space_is_said_before_anything_is_made(bench, tmp_path):
+    with Mounted(tmp_path / "mnt", "-t", "tmpfs", "-o", "size=100M", "tmpfs") as small:
+        result = bench("--sizes", "256", folder=small)
+        assert result.returncode == 1 and "TMPDIR" in result.stderr and "MiB are free" in result.stderr, result.stderr
+        assert list(small.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [["--runs", "0"], ["--sizes", "0"], ["--sizes", "1;2"], ["--sizes", "901"], ["more"]], ids=" ".join)
+def test_wrong_usage_is_exit_code_2(bench, wrong):
+    assert bench(*wrong).returncode == 2
