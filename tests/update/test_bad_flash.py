@@ -67,8 +67,7 @@ def test_a_flash_smaller_than_its_table_says(dev, site, url):
     then_updates(dev, site, url)
 
 
-TOO_SMALL_FOR_A_TABLE = pytest.param(4096, marks=pytest.mark.xfail(
-    strict=True, reason="boot_slots_load() passes ESP_ERR_INVALID_ARG on, where device_open() promises ESP_ERR_INVALID_SIZE"))
+TOO_SMALL_FOR_A_TABLE = 4096
 
 
 @pytest.mark.parametrize("size", [0, 1, 4095, TOO_SMALL_FOR_A_TABLE, (4 << 20) - 1])

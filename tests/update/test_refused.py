@@ -107,7 +107,6 @@ def test_a_cacert_that_is_none(target, site):
     target.dev.refused("ESP_ERR_HTTP_CONNECT", site.url(site.serve(GOOD)), "--cacert", letter)
 
 
-@pytest.mark.xfail(strict=False, reason="port/curl blames the request when an answer fails before the first wait for it: ESP_ERR_HTTP_WRITE_DATA")
 @pytest.mark.parametrize("answer, says", [(b"SSH-2.0-OpenSSH_9.2\r\n" * 3, "answer"), (b"\x16\x03\x01" + filler("noise", 500), "answer"),
                                           (b"", "closed"), (head()[:-2], "answer|closed")],
                          ids=["another protocol", "noise", "nothing", "half a head"])
@@ -116,7 +115,6 @@ def test_answers_that_are_no_http(target, site, answer, says):
         target.refuses("ESP_FAIL", server.url("/v2.bin"), says=says)
 
 
-@pytest.mark.xfail(strict=False, reason="as above")
 def test_an_endless_head(target, site):
     with RawServer(site.certificates, [head()[:-2]] + [b"X-More: %d\r\n" % i * 500 for i in range(2000)]) as server:
         target.refuses("ESP_FAIL", server.url("/v2.bin"), says="head.*longer")

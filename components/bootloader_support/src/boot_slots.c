@@ -35,6 +35,12 @@ esp_err_t boot_slots_load(esp_flash_t *chip, uint32_t table_offset, struct boot_
     uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
     uint32_t flash_size = 0;
     esp_err_t err = esp_flash_get_size(chip, &flash_size);
+    if (err == ESP_OK && flash_size < table_offset + sizeof(table)) {
+        ESP_LOGE(TAG,
+                 "the flash has %" PRIu32 " bytes: too small for a partition table at 0x%" PRIx32,
+                 flash_size, table_offset);
+        return ESP_ERR_INVALID_SIZE;
+    }
     if (err == ESP_OK) {
         err = esp_flash_read(chip, table, table_offset, sizeof(table));
     }

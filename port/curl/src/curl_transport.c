@@ -232,7 +232,11 @@ static esp_err_t connect_to_server(struct http_transport *transport, int wait_ms
     if (!run_until(transport, is_connected, wait_ms)) {
         return curl_failure_timeout(transport, CURL_STEP_CONNECT, wait_ms);
     }
-    if (transport->is_done && transport->result != CURLE_OK && !transport->head.complete) {
+    // An answer that failed already is fetch_headers' to report.
+    bool has_failed =
+        transport->is_done && transport->result != CURLE_OK && !transport->head.complete;
+    bool could_send = transport->is_connected && transport->result != CURLE_SEND_ERROR;
+    if (has_failed && !could_send) {
         return curl_failure_describe(transport,
                                      transport->is_connected ? CURL_STEP_SEND : CURL_STEP_CONNECT);
     }
