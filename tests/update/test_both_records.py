@@ -1,7 +1,4 @@
-"""A device with two otadata records: a refused update touches neither, with rollback on or off.
-
-Not even the record of the slot it overwrites, which ESP-IDF's esp_ota_begin erases in a rollback build.
-"""
+"""A device with two otadata records: a refused update touches neither, whatever it wrote to the passive slot before."""
 
 import pytest
 
@@ -27,13 +24,31 @@ REFUSALS = {"status": ("status/404", "ESP_FAIL"), "header": ("{bad chip}", "ESP_
             "truncated": ("truncated/15000/{good}", "ESP_FAIL"), "damaged": ("{damaged}", "ESP_ERR_OTA_VALIDATE_FAILED")}
 
 
+def otadata_sectors(dev):
+    offset, size = dev.layout["otadata"]
+    data = dev.flash.read_bytes()[offset:offset + size]
+    return [data[at:at + 4096] for at in range(0, size, 4096)]
+
+
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_a_refused_update_leaves_both_records(seasoned, site, kind):
+def test_a_refused_update_leaves_the_boot_choice(seasoned, program, site, kind):
     path, result = REFUSALS[kind]
     path = path.replace("{good}", site.serve(GOOD, "good.bin")).replace("{damaged}", site.serve(damaged(GOOD, 10_000), "damaged.bin"))
     path = path.replace("{bad chip}", site.serve(image("esp32c3", size=8192), "c3.bin"))
-    seasoned.refused(result, site.url(path), "--cacert", site.ca, "--rollback", seasoned.rollback, writes_to="ota_0")
+    sectors, rest = otadata_sectors(seasoned), outside_of(seasoned, "otadata", "ota_0")
+    answer = program.json(*seasoned.update_args(site.url(path), "--cacert", site.ca, "--rollback", seasoned.rollback), exit_code=1)
+    assert answer["result"] == result
+    assert otadata_sectors(seasoned) == sectors
+    assert outside_of(seasoned, "otadata", "ota_0") == rest
     still_boots_and_updates(seasoned, site)
+
+
+def outside_of(dev, *labels):
+    data = bytearray(dev.flash.read_bytes())
+    for label in labels:
+        offset, size = dev.layout[label]
+        data[offset:offset + size] = bytes(size)
+    return data
 
 
 def still_boots_and_updates(dev, site):

@@ -526,11 +526,11 @@ esp_err_t esp_https_ota_finish(esp_https_ota_handle_t https_ota_handle)
         return ESP_ERR_INVALID_ARG;
     }
     esp_err_t err = has_transaction(session) ? esp_ota_end(session->ota) : ESP_OK;
-    if (session->state == STATE_COMPLETE) { // good or bad, there is nothing to continue
-        ota_resume_clear(&session->resume);
-    }
     if (err == ESP_OK && session->state == STATE_COMPLETE) {
         err = activate(session);
+    }
+    if (session->state == STATE_COMPLETE) { // good or bad, there is nothing to continue
+        ota_resume_clear(&session->resume); // not earlier: it touches the slot, which would be verified again
     }
     free_session(session);
     ota_events_post(ESP_HTTPS_OTA_FINISH, NULL, 0);

@@ -1,0 +1,148 @@
+"""Answers to a request for the rest: what Content-Range says and the status claims is believed only if it all fits.
+
+The server breaks off after 100 000 bytes; the client asks for the rest and gets the answer under test, once or always.
+Once: whatever it was, the next honest answer completes the image. Always: it ends, and says why.
+"""
+
+import pytest
+
+from hostile import CLOSE, CUT, RESET, SILENCE, head, honest, steps
+from hostile_kit import BIG, OTHER, SLOT, Scenario, table
+
+T = len(BIG)
+TAG = 'ETag: "one"'
+LEAD = steps(head("200 OK", f"Content-Length: {T}", TAG, "Accept-Ranges: bytes") + BIG[:100_000], CUT, counts=False)
+ENGINE, RANGES = ("--retries",), ("--retries", "--range-size")
+
+
+def part(content_range, shift=0, status="206 Partial Content", tag=TAG, data=BIG, length=None, body=None, lines=()):
+    """An answer to a range: content_range(start, end, total) gives the values of its Content-Range lines."""
+    def answer(connection, request):
+        start = request.start or 0
+        sent = data[start + shift:] if body is None else body
+        values = content_range(start, len(data) - 1, len(data))
+        connection.send(head(status, f"Content-Length: {len(sent) if length is None else length}", tag,
+                             *(f"Content-Range: {value}" for value in values), *lines))
+        connection.server.fault()
+        connection.send(sent)
+        connection.close()
+    return answer
+
+
+def right(start, end, total):
+    return [f"bytes {start}-{end}/{total}"]
+
+
+def only_ranges(fault):
+    """LEAD for the whole, the fault for every part."""
+    return lambda connection, request: (fault if request.start else LEAD)(connection, request)
+
+
+FAULTS = {
+    "no Content-Range": part(lambda s, e, t: []),
+    "an empty Content-Range": part(lambda s, e, t: [""]),
+    "a start one byte late": part(lambda s, e, t: [f"bytes {s + 1}-{e}/{t}"], shift=1),
+    "a start one byte early": part(lambda s, e, t: [f"bytes {s - 1}-{e}/{t}"], shift=-1),
+    "an overlap of 5000 bytes": part(lambda s, e, t: [f"bytes {s - 5000}-{e}/{t}"], shift=-5000),
+    "a gap of 5000 bytes": part(lambda s, e, t: [f"bytes {s + 5000}-{e}/{t}"], shift=5000),
+    "the whole file as a part": part(lambda s, e, t: [f"bytes 0-{e}/{t}"], body=BIG),
+    "another part than it says": part(right, shift=-1000),
+    "a total too small": part(lambda s, e, t: [f"bytes {s}-{e}/{s + 1}"]),
+    "a total one too large": part(lambda s, e, t: [f"bytes {s}-{e}/{t + 1}"]),
+    "a total of zero": part(lambda s, e, t: [f"bytes {s}-{e}/0"]),
+    "an unknown total": part(lambda s, e, t: [f"bytes {s}-{e}/*"]),
+    "no total": part(lambda s, e, t: [f"bytes {s}-{e}"]),
+    "a total of 2^64 and the right rest": part(lambda s, e, t: [f"bytes {s}-{e}/{(1 << 64) + t}"], shift=-7),
+    "a start of 2^64 and the right rest": part(lambda s, e, t: [f"bytes {(1 << 64) + s}-{e}/{t}"], shift=-7),
+    "a negative start": part(lambda s, e, t: [f"bytes -{s}-{e}/{t}"], shift=-7),
+    "an end before the start": part(lambda s, e, t: [f"bytes {s}-{s - 1}/{t}"], shift=-7),
+    "an end behind the total": part(lambda s, e, t: [f"bytes {s}-{t + 5}/{t}"], shift=-7),
+    "hexadecimal numbers": part(lambda s, e, t: [f"bytes {s:#x}-{e:#x}/{t:#x}"], shift=-7),
+    "another unit": part(lambda s, e, t: [f"sectors {s}-{e}/{t}"], shift=-7),
+    "no unit": part(lambda s, e, t: [f"{s}-{e}/{t}"], shift=-7),
+    "words after the range": part(lambda s, e, t: [f"bytes {s}-{e}/{t} or so"], shift=-7),
+    "only a total": part(lambda s, e, t: [f"bytes */{t}"], shift=-7),
+    "two ranges in one line": part(lambda s, e, t: [f"bytes {s}-{e}/{t}, {s - 7}-{e}/{t}"], shift=-7),
+    "two lines that contradict each other": part(lambda s, e, t: [f"bytes {s}-{e}/{t}", f"bytes {s - 7}-{e}/{t}"], shift=-7),
+    "two lines, the right one last": part(lambda s, e, t: [f"bytes {s - 7}-{e}/{t}", f"bytes {s}-{e}/{t}"], shift=-7),
+    "the right line twice": part(lambda s, e, t: right(s, e, t) * 2),
+    "several parts in MIME": part(lambda s, e, t: [], body=b"--x\r\nContent-Range: bytes 100000-199999/200000\r\n\r\n" + BIG[100_000:] + b"\r\n--x--\r\n",
+                                  lines=["Content-Type: multipart/byteranges; boundary=x"]),
+    "a length longer than the range": part(lambda s, e, t: [f"bytes {s}-{s + 9}/{t}"], body=bytes(500)),
+    "a length shorter than the range": part(right, length=50),
+    "a part of nothing": part(lambda s, e, t: [f"bytes {s}-{s}/{t}"], body=b""),
+    "another ETag": part(right, tag='ETag: "two"', data=OTHER),
+    "200 for 206": part(lambda s, e, t: [], status="200 OK", body=BIG),
+    "200 with a Content-Range and a part": part(right, status="200 OK"),
+    "200 and only the rest": part(lambda s, e, t: [], status="200 OK"),
+    "416 although there is more": steps(head("416 Range Not Satisfiable", f"Content-Range: bytes */{T}", "Content-Length: 0"), CLOSE),
+    "416 with another total": steps(head("416 Range Not Satisfiable", "Content-Range: bytes */5", "Content-Length: 0"), CLOSE),
+    "416 without a word": steps(head("416 Range Not Satisfiable", "Content-Length: 0"), CLOSE),
+}
+# The client sees none of these: it gets what the head promises, and the image's own digest has to tell.
+UNSEEN = {"another part than it says", "a length shorter than the range", "200 and only the rest", "200 with a Content-Range and a part"}
+SOME_END = ("ESP_ERR_INVALID_RESPONSE", "ESP_FAIL", "ESP_ERR_OTA_VALIDATE_FAILED", "ESP_ERR_HTTP_RANGE_NOT_SATISFIABLE")
+
+
+def restarts_at_most(count):
+    def check(outcome):
+        assert outcome.answer["restarts"] <= count, outcome.shown
+    return check
+
+
+def no_mixture(outcome):
+    """Success is proven byte by byte by the kit; here: no endless asking."""
+    assert len(outcome.server.requests) <= 12, outcome.shown
+
+
+SCENARIOS = [
+    *(Scenario(f"once: {name}", [LEAD, fault, honest(BIG)], ("ESP_OK", "ESP_ERR_OTA_VALIDATE_FAILED", "ESP_ERR_INVALID_RESPONSE") if name in UNSEEN else "ESP_OK",
+               retries=3, needs=ENGINE, writes=True, later=BIG, check=no_mixture, patient=True) for name, fault in FAULTS.items()),
+    *(Scenario(f"always: {name}", [only_ranges(FAULTS[name])], SOME_END, retries=3, needs=ENGINE, writes=True, later=BIG, check=no_mixture, patient=True)
+      for name in ["no Content-Range", "a start one byte late", "a total one too large", "another ETag", "416 although there is more"]),
+    Scenario("204 for 206", [LEAD, steps(head("204 No Content"), CLOSE)], retries=3, needs=ENGINE, writes=True, later=BIG, says="204", patient=True),
+    Scenario("a server without ranges that always breaks off", [lambda c, r: (c.server.fault(), LEAD(c, r))], "ESP_ERR_INVALID_RESPONSE", retries=3, needs=ENGINE,
+             writes=True, later=BIG, says="chang|again|range", check=restarts_at_most(3), patient=True),
+    Scenario("a server that breaks off every 30 000 bytes", [lambda c, r: _stingy(c, r)], "ESP_OK", retries=1, needs=ENGINE, later=BIG, check=restarts_at_most(0), patient=True),
+    Scenario("a server that breaks off before every answer", [steps(CUT)], ("ESP_FAIL", "ESP_ERR_HTTP_CONNECTION_CLOSED"), retries=2, needs=ENGINE, requests=3, patient=True),
+    Scenario("a server that resets every second connection", [steps(RESET), honest(BIG)], "ESP_OK", retries=2, needs=ENGINE, later=BIG, patient=True),
+    Scenario("the rest in silence", [LEAD, steps(SILENCE), honest(BIG)], "ESP_OK", retries=3, needs=ENGINE, later=BIG, patient=True),
+    # asked for in parts from the start
+    Scenario("no ranges for the first part", [part(lambda s, e, t: [], status="200 OK", body=BIG)], "ESP_OK", options=("--range-size", "65536"), needs=RANGES, later=BIG),
+    Scenario("a first part with a start beyond zero", [part(lambda s, e, t: [f"bytes 5-65540/{t}"], body=BIG[5:65541])], SOME_END,
+             options=("--range-size", "65536"), needs=RANGES, writes=True, later=BIG),
+    Scenario("a first part without a total", [part(lambda s, e, t: ["bytes 0-65535/*"], body=BIG[:65536])], (*SOME_END, "ESP_ERR_NOT_SUPPORTED"),
+             options=("--range-size", "65536"), needs=RANGES, writes=True, later=BIG),
+    Scenario("a first part of a file beyond the slot", [part(lambda s, e, t: [f"bytes 0-65535/{SLOT + 1}"], body=BIG[:65536])], "ESP_ERR_INVALID_SIZE",
+             options=("--range-size", "65536"), needs=RANGES, later=BIG),
+    Scenario("a first part of a file of 2^63 bytes", [part(lambda s, e, t: [f"bytes 0-65535/{1 << 63}"], body=BIG[:65536])], ("ESP_ERR_INVALID_SIZE", *SOME_END),
+             options=("--range-size", "65536"), needs=RANGES, later=BIG),
+    Scenario("parts that shrink to one byte", [part(lambda s, e, t: [f"bytes {s}-{s}/{t}"], body=BIG[:1])], SOME_END,
+             options=("--range-size", "65536"), needs=RANGES, writes=True, later=BIG, bound=90),
+    Scenario("a surplus between two parts", [lambda c, r: _with_surplus(c, r)], ("ESP_OK", *SOME_END), options=("--range-size", "65536"), retries=3, needs=RANGES,
+             writes=True, later=BIG, patient=True),
+]
+
+
+def _with_surplus(connection, request):
+    """A forged answer right behind the real one, which must not pass for the answer to the next request."""
+    honest(BIG)(connection, request)
+    forged = OTHER[65536:131072]
+    connection.send(head("206 Partial Content", f"Content-Length: {len(forged)}", f"Content-Range: bytes 65536-131071/{T}", TAG) + forged)
+    connection.server.fault()
+
+
+def _stingy(connection, request):
+    start = request.start or 0
+    connection.server.fault()
+    if start == 0:
+        connection.send(head("200 OK", f"Content-Length: {T}", TAG) + BIG[:30_000])
+    else:
+        connection.send(head("206 Partial Content", f"Content-Length: {T - start}", f"Content-Range: bytes {start}-{T - 1}/{T}", TAG) + BIG[start:start + 30_000])
+    if start + 30_000 < T:
+        connection.hang_up()
+
+
+@pytest.mark.parametrize("scenario", table(SCENARIOS))
+def test_ranges(scenario, lab):
+    lab.proves(scenario)
