@@ -15,7 +15,7 @@ static const struct cli_command *s_command;
 static bool s_is_json;
 static bool s_has_printed_json;
 static char s_failure[SENTENCE_LEN];
-static char s_logged[SENTENCE_LEN]; // first error the library logged
+static char s_logged[SENTENCE_LEN]; // first error the library logged that it did not overcome
 static json_t *s_err_name;
 
 // ----------------------------------------------------------------------- command line
@@ -155,6 +155,11 @@ const char *cli_failure(void)
 }
 
 // A log line is "E (123) tag: message\n"; what else passes here is no sentence and dropped.
+void cli_forget_log(void)
+{
+    s_logged[0] = 0;
+}
+
 static int take_log_line(const char *format, va_list args)
 {
     char line[SENTENCE_LEN];
@@ -167,6 +172,7 @@ static int take_log_line(const char *format, va_list args)
     }
     message += 2;
     if (line[0] == 'W') {
+        cli_forget_log(); // a warning means that it goes on: an error before it was overcome
         cli_warn("%s", message);
     } else if (!s_logged[0]) {
         (void)snprintf(s_logged, sizeof(s_logged), "%s", message); // shorter than line
@@ -177,11 +183,6 @@ static int take_log_line(const char *format, va_list args)
 void cli_capture_log(void)
 {
     (void)esp_log_set_vprintf(take_log_line); // the sink before is the default
-}
-
-void cli_forget_log(void)
-{
-    s_logged[0] = 0;
 }
 
 // ----------------------------------------------------------------------- values

@@ -10,7 +10,6 @@ import pytest
 from hostile import CUT, head, ok, steps
 from hostile_kit import GOOD, SLOT, Scenario, table
 
-NOT_YET = "compressed images are not read yet"
 DAMAGED, BOMB, EARLY = "ESP_ERR_OTA_VALIDATE_FAILED", "ESP_ERR_INVALID_SIZE", "ESP_FAIL"
 
 
@@ -35,7 +34,7 @@ FLIPPED = lambda data, at: data[:at] + bytes([data[at] ^ 0x40]) + data[at + 1:]
 def compressed(name, body, result, writes=True, **more):
     if not body:
         return Scenario(name, [steps()], result, needs=("the zstd program",))
-    return Scenario(name, [steps(ok(body))], result, writes=writes, xfail=NOT_YET, **more)
+    return Scenario(name, [steps(ok(body))], result, writes=writes, **more)
 
 
 SCENARIOS = [
@@ -44,7 +43,7 @@ SCENARIOS = [
     compressed("a gzip bomb of 64 MB", deflate_bomb(64 << 20), BOMB),
     compressed("a zstd bomb of 64 MB", zstd(GOOD + bytes(64 << 20)), BOMB),
     compressed("gzip one byte larger than the slot", gzip.compress(GOOD + bytes(SLOT + 1 - len(GOOD)), mtime=0), BOMB),
-    compressed("gzip in gzip", gzip.compress(GZ, mtime=0), DAMAGED, writes=False),
+    compressed("gzip in gzip", gzip.compress(GZ, mtime=0), "ESP_OK"),
     compressed("a zstd window of 1 GB", zstd(GOOD * 3, "--long=30", "--ultra", "-22"), ("ESP_OK", DAMAGED, BOMB, "ESP_ERR_NO_MEM")),
     compressed("gzip with a damaged block", FLIPPED(GZ, len(GZ) // 2), DAMAGED),
     compressed("gzip with a damaged header", FLIPPED(GZ, 2), DAMAGED, writes=False),
@@ -63,7 +62,7 @@ SCENARIOS = [
     compressed("gzip and rubbish behind it", GZ + b"rubbish" * 100, ("ESP_OK", DAMAGED)),
     compressed("two gzip members", gzip.compress(GOOD[:9000], mtime=0) + gzip.compress(GOOD[9000:], mtime=0), ("ESP_OK", DAMAGED)),
     compressed("gzip of nothing", gzip.compress(b"", mtime=0), (EARLY, DAMAGED), writes=False),
-    Scenario("gzip that breaks off", [steps(ok(GZ)[:-5000], CUT)], EARLY, writes=True, xfail=NOT_YET),
+    Scenario("gzip that breaks off", [steps(ok(GZ)[:-5000], CUT)], EARLY, writes=True),
     Scenario("a plain image called gzip", [steps(head("200 OK", f"Content-Length: {len(GOOD)}", "Content-Encoding: gzip") + GOOD)], ("ESP_OK", "ESP_FAIL", DAMAGED), writes=True),
     Scenario("an encoding nobody knows", [steps(head("200 OK", f"Content-Length: {len(GOOD)}", "Content-Encoding: rot13") + GOOD)], ("ESP_OK", "ESP_FAIL", DAMAGED), writes=True),
 ]

@@ -137,8 +137,8 @@ static esp_err_t check_target(struct esp_http_client *client, const struct http_
 {
     if (strcmp(client->url.scheme, "https") == 0 && strcmp(url->scheme, "https") != 0) {
         return http_client_fail(client, ESP_ERR_HTTP_REDIRECT_DOWNGRADE,
-                                "%s:%d redirects from https to %s, which is refused",
-                                client->url.host, client->url.port, url->scheme);
+                                "%s:%d redirects from https to a URL that is not https, which is refused",
+                                client->url.host, client->url.port);
     }
     return ESP_OK;
 }

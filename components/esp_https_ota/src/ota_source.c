@@ -18,6 +18,7 @@ static const char *TAG = "esp_https_ota";
 #define RETRY_DELAY_MAX_DEFAULT 30000
 #define RATE_WINDOW_DEFAULT     10000
 #define TIMEOUT_DEFAULT         5000 // fact: ESP-IDF's timeout_ms of 0
+#define LENGTH_DIGITS_MAX       18   // fact: what surely fits 63 bits
 #define SLICE_MS                250 // chosen: how often limits and cancelling are looked at while nothing arrives
 
 static uint32_t ms_since(TickType_t tick)
@@ -219,6 +220,11 @@ static esp_err_t accept_part(struct ota_source *s)
         ESP_LOGW(TAG, "the server sends another range than asked for");
         return ESP_ERR_INVALID_RESPONSE;
     }
+    int64_t len = esp_http_client_get_content_length(s->client);
+    if (len >= 0 && len != range.last - range.first + 1) {
+        ESP_LOGW(TAG, "the server's Content-Length and Content-Range contradict each other");
+        return ESP_ERR_INVALID_RESPONSE;
+    }
     struct ota_entity seen = entity_of_response(s, range.total);
     if (is_other_entity(&s->entity, &seen)) {
         ESP_LOGW(TAG, "the server's file has changed");
@@ -231,8 +237,28 @@ static esp_err_t accept_part(struct ota_source *s)
     return ESP_OK;
 }
 
+// RFC 9112, 6.3: a message whose length cannot be told for certain must not be used. The transport forgives more.
+static esp_err_t check_length_header(struct ota_source *s)
+{
+    const char *text = NULL;
+    esp_err_t err = esp_http_client_get_unique_response_header(s->client, "Content-Length", &text);
+    if (err == ESP_ERR_NOT_FOUND) {
+        return ESP_OK;
+    }
+    size_t digits = err == ESP_OK ? strspn(text, "0123456789") : 0;
+    if (digits == 0 || text[digits] != '\0' || digits > LENGTH_DIGITS_MAX) {
+        ESP_LOGE(TAG, "the server's Content-Length is malformed or stands there twice");
+        return ESP_ERR_NOT_ALLOWED;
+    }
+    return ESP_OK;
+}
+
 static esp_err_t accept_response(struct ota_source *s)
 {
+    esp_err_t err = check_length_header(s);
+    if (err != ESP_OK) {
+        return err;
+    }
     bool has_asked_range = s->position > 0 || s->range_size > 0;
     switch (esp_http_client_get_status_code(s->client)) {
     case HttpStatus_Ok:
