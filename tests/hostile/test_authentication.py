@@ -69,7 +69,7 @@ SCENARIOS = [
     Scenario("basic once", [asks('Basic realm="x"'), honest(GOOD)], "ESP_OK"),
     Scenario("the secrets in the reason and in headers", [asks('Basic realm="x"'), echo]),
     Scenario("the secrets in a Location", [echo_in_location], "ESP_ERR_HTTP_CONNECT"),
-    Scenario("the secrets as a scheme", [echo_as_scheme], ("ESP_ERR_HTTP_REDIRECT_DOWNGRADE", "ESP_ERR_INVALID_ARG"),
+    Scenario("the secrets as a scheme", [echo_as_scheme], ("ESP_ERR_HTTP_REDIRECT_DOWNGRADE", "ESP_ERR_INVALID_ARG")),
     Scenario("the secrets as a challenge", [echo_as_challenge], ENDS),
 ]
 
