@@ -136,9 +136,10 @@ static void follow_see_other(struct esp_http_client *client)
 static esp_err_t check_target(struct esp_http_client *client, const struct http_url *url)
 {
     if (strcmp(client->url.scheme, "https") == 0 && strcmp(url->scheme, "https") != 0) {
-        return http_client_fail(client, ESP_ERR_HTTP_REDIRECT_DOWNGRADE,
-                                "%s:%d redirects from https to a URL that is not https, which is refused",
-                                client->url.host, client->url.port);
+        return http_client_fail(
+            client, ESP_ERR_HTTP_REDIRECT_DOWNGRADE,
+            "%s:%d redirects from https to a URL that is not https, which is refused",
+            client->url.host, client->url.port);
     }
     return ESP_OK;
 }

@@ -530,7 +530,8 @@ esp_err_t esp_https_ota_finish(esp_https_ota_handle_t https_ota_handle)
         err = activate(session);
     }
     if (session->state == STATE_COMPLETE) { // good or bad, there is nothing to continue
-        ota_resume_clear(&session->resume); // not earlier: it touches the slot, which would be verified again
+        ota_resume_clear(
+            &session->resume); // not earlier: it touches the slot, which would be verified again
     }
     free_session(session);
     ota_events_post(ESP_HTTPS_OTA_FINISH, NULL, 0);
