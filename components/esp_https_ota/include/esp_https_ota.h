@@ -81,25 +81,33 @@ typedef struct {
 
 /**
  * Begins an update: connects, follows redirects, authenticates. Flash is not touched.
+ *
+ * With ota_resumption an update that an earlier run of any length left behind goes on where it ended, if the server still has
+ * the same file and flash still holds its beginning; both are checked, and otherwise it begins anew and says so. How far it came
+ * is kept in the last 8 KiB of the slot (esp_ota_ext.h); images that need those cannot be continued. An application may
+ * give its own count in ota_image_bytes_written, as with ESP-IDF; it is used where the journal knows nothing.
  * @param[out] handle  set on success, NULL on every failure
- * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL, no way to verify the server, or is_async;
- *         ESP_ERR_NOT_SUPPORTED: an option that is not built yet; ESP_ERR_NO_MEM;
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL, no way to verify the server, or is_async; ESP_ERR_NO_MEM;
  *         ESP_ERR_HTTP_CONNECT, ESP_ERR_HTTP_WRITE_DATA: as the client says; ESP_ERR_HTTP_EAGAIN: no response in time;
  *         ESP_ERR_HTTP_NOT_MODIFIED: 304; ESP_ERR_HTTP_RANGE_NOT_SATISFIABLE: 416; ESP_ERR_HTTP_MAX_REDIRECT;
  *         ESP_ERR_HTTP_REDIRECT_DOWNGRADE: a redirect leads from https to http; the error of http_client_init_cb;
- *         ESP_FAIL: any other status, an unusable response, or no partition to update
+ *         ESP_ERR_TIMEOUT, ESP_ERR_NOT_FINISHED: a limit of ext, or cancelled; ESP_FAIL: any other status, an unusable
+ *         response, or no such partition
  */
 esp_err_t esp_https_ota_begin(const esp_https_ota_config_t *ota_config,
                               esp_https_ota_handle_t *handle) ESP_MUST_CHECK;
 
 /**
- * Moves one buffer from the network to flash. The first call checks the image's header before anything is erased.
- * @return ESP_ERR_HTTPS_OTA_IN_PROGRESS: call again; ESP_OK: the whole body arrived, call esp_https_ota_finish();
+ * Moves one buffer from the network to flash, or waits a little for the next attempt. The first call checks the image's header
+ * before anything is erased. A connection that breaks or stays silent for the client's timeout is made again, behind the last byte
+ * that arrived (esp_https_ota_ext.h); if the file has changed meanwhile, the update begins anew.
+ * @return ESP_ERR_HTTPS_OTA_IN_PROGRESS: call again; ESP_OK: the whole image arrived, call esp_https_ota_finish();
  *         ESP_ERR_INVALID_ARG: NULL; ESP_ERR_INVALID_VERSION: made for another chip or revision;
- *         ESP_ERR_OTA_VALIDATE_FAILED: not an image; ESP_ERR_OTA_SPI_MODE_MISMATCH; ESP_ERR_INVALID_SIZE: larger than
- *         the partition; ESP_ERR_HTTP_READ_TIMEOUT: nothing arrived for 12 timeouts in a row (differs: ESP-IDF waits
- *         for ever); ESP_FAIL: the body ended early, or called after it was complete; or the error of esp_ota_begin()
- *         or esp_ota_write(). After an error call esp_https_ota_abort().
+ *         ESP_ERR_OTA_VALIDATE_FAILED: not an image, or a damaged packed one; ESP_ERR_OTA_SPI_MODE_MISMATCH;
+ *         ESP_ERR_INVALID_SIZE: larger than the partition, or than max_bytes; ESP_ERR_HTTP_READ_TIMEOUT, ESP_ERR_HTTP_CONNECT,
+ *         ESP_FAIL: retries are used up, or called after the image was complete; ESP_ERR_INVALID_RESPONSE: the file keeps
+ *         changing; ESP_ERR_TIMEOUT: the deadline; ESP_ERR_NOT_FINISHED: cancelled; or the error of decrypt_cb,
+ *         esp_ota_resume() or esp_ota_write(). After an error call esp_https_ota_abort().
  * Cut: the boot choice is as before.
  */
 esp_err_t esp_https_ota_perform(esp_https_ota_handle_t https_ota_handle) ESP_MUST_CHECK;

@@ -29,7 +29,7 @@ static void give_output(struct callback_stage *self, uint8_t *out, size_t *out_l
 {
     size_t left = self->output_len - self->output_at;
     *out_len = left < *out_len ? left : *out_len;
-    if (*out_len > 0) {
+    if (self->output && *out_len > 0) {
         memcpy(out, self->output + self->output_at, *out_len);
         self->output_at += *out_len;
     }

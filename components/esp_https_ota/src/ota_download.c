@@ -128,17 +128,16 @@ esp_err_t ota_download_connect(esp_http_client_handle_t client,
 bool ota_download_can_heal(esp_http_client_handle_t client)
 {
     switch (esp_http_client_get_status_code(client)) {
-    case 408:
+    case 408: // fact: RFC 9110 and 6585: statuses that another try may change
     case 425:
     case 429:
     case 500:
     case 502:
     case 503:
     case 504:
-        return true;
-    case HttpStatus_Ok:
+    case HttpStatus_Ok: // the status was right, the rest was lost
     case HttpStatus_PartialContent:
-        return true; // the status was right, the rest was lost
+        return true;
     default:
         return esp_http_client_get_status_code(client) < 100; // no answer at all
     }

@@ -32,7 +32,7 @@ esp_err_t update_begin(const esp_http_client_config_t *http, esp_https_ota_handl
 extern const esp_https_ota_ext_t g_once;
 
 /** begin, perform until it is over, then finish or abort; the result of the step that decided. */
-esp_err_t update_run(const esp_https_ota_config_t *config);
+esp_err_t update_run(const esp_https_ota_config_t *wanted);
 
 /** update_run() with the usual configuration. */
 esp_err_t update_usual(void);
