@@ -4,12 +4,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "esp_http_client_ext.h"
 #include "esp_log.h"
 #include "esp_random.h"
 #include "freertos/task.h"
-#include "http_content_range.h"
 #include "http_retry_after.h"
+#include "ota_response.h"
 
 static const char *TAG = "esp_https_ota";
 
@@ -18,7 +17,6 @@ static const char *TAG = "esp_https_ota";
 #define RETRY_DELAY_MAX_DEFAULT 30000
 #define RATE_WINDOW_DEFAULT     10000
 #define TIMEOUT_DEFAULT         5000 // fact: ESP-IDF's timeout_ms of 0
-#define LENGTH_DIGITS_MAX       18   // fact: what surely fits 63 bits
 #define SLICE_MS                250 // chosen: how often limits and cancelling are looked at while nothing arrives
 
 static uint32_t ms_since(TickType_t tick)
@@ -45,13 +43,6 @@ static void fill_defaults(esp_https_ota_ext_t *limits)
     if (limits->min_rate_window_ms == 0) {
         limits->min_rate_window_ms = RATE_WINDOW_DEFAULT;
     }
-}
-
-static void forget_entity(struct ota_source *s)
-{
-    memset(&s->entity, 0, sizeof(s->entity));
-    s->entity.total = -1;
-    esp_crypto.sha256_begin(&s->first_block_hash);
 }
 
 // The configured URL; a configuration by host and path is put together.
@@ -82,17 +73,8 @@ esp_err_t ota_source_init(struct ota_source *s, esp_http_client_handle_t client,
     s->home_url = copy_home_url(client, config->http);
     s->is_verified_here = true;
     s->began = xTaskGetTickCount();
-    forget_entity(s);
+    ota_response_forget_entity(s);
     return ESP_OK;
-}
-
-// A weak validator does not promise the same bytes, so it cannot guard a range (RFC 9110, 13.1.5).
-static const char *strong_validator(const struct ota_entity *entity)
-{
-    if (entity->etag[0] == '"') {
-        return entity->etag;
-    }
-    return entity->etag[0] == '\0' && entity->last_modified[0] ? entity->last_modified : NULL;
 }
 
 void ota_source_expect(struct ota_source *s, const struct ota_entity *entity, int64_t position)
@@ -100,7 +82,7 @@ void ota_source_expect(struct ota_source *s, const struct ota_entity *entity, in
     s->entity = *entity;
     s->position = position;
     s->is_verified_here =
-        strong_validator(entity) != NULL; // else its first block has to vouch for it
+        ota_response_strong_validator(entity) != NULL; // else its first block has to vouch for it
 }
 
 void ota_source_destroy(struct ota_source *s)
@@ -110,175 +92,6 @@ void ota_source_destroy(struct ota_source *s)
     }
     free(s->home_url);
     memset(s, 0, sizeof(*s));
-}
-
-// ----------------------------------------------------------------------- one response
-
-static void copy_header(esp_http_client_handle_t client, const char *name, char *out, size_t size)
-{
-    char *value = NULL;
-    out[0] = '\0';
-    if (esp_http_client_get_response_header(client, name, &value) == ESP_OK &&
-        strlen(value) < size) {
-        memcpy(out, value, strlen(value) + 1);
-    }
-}
-
-static esp_err_t ask_for_range(struct ota_source *s, int64_t first, int64_t last, bool is_guarded)
-{
-    char range[64];
-    if (last >= 0) {
-        (void)snprintf(range, sizeof(range), "bytes=%lld-%lld", (long long)first, (long long)last);
-    } else {
-        (void)snprintf(range, sizeof(range), "bytes=%lld-", (long long)first);
-    }
-    const char *validator = is_guarded ? strong_validator(&s->entity) : NULL;
-    ESP_IGNORE_ERROR(esp_http_client_delete_header(s->client, "If-Range")); // it may not be there
-    esp_err_t err = esp_http_client_set_header(s->client, "Range", range);
-    if (err == ESP_OK && validator) {
-        err = esp_http_client_set_header(s->client, "If-Range", validator);
-    }
-    return err;
-}
-
-static esp_err_t prepare_request(struct ota_source *s)
-{
-    if (s->position == 0 && s->range_size == 0) {
-        ESP_IGNORE_ERROR(esp_http_client_delete_header(s->client, "Range")); // it may not be there
-        ESP_IGNORE_ERROR(esp_http_client_delete_header(s->client, "If-Range"));
-        return ESP_OK;
-    }
-    int64_t last = s->range_size > 0 ? s->position + s->range_size - 1 : -1;
-    if (s->entity.total >= 0 && last >= s->entity.total) {
-        last = s->entity.total - 1;
-    }
-    return ask_for_range(s, s->position, last, s->position > 0);
-}
-
-static bool is_other_entity(const struct ota_entity *known, const struct ota_entity *seen)
-{
-    if (known->total >= 0 && seen->total >= 0 && known->total != seen->total) {
-        return true;
-    }
-    if (known->etag[0] && seen->etag[0]) {
-        return strcmp(known->etag, seen->etag) != 0;
-    }
-    return known->last_modified[0] && seen->last_modified[0] &&
-           strcmp(known->last_modified, seen->last_modified) != 0;
-}
-
-static struct ota_entity entity_of_response(struct ota_source *s, int64_t total)
-{
-    struct ota_entity seen = {.total = total};
-    copy_header(s->client, "ETag", seen.etag, sizeof(seen.etag));
-    copy_header(s->client, "Last-Modified", seen.last_modified, sizeof(seen.last_modified));
-    return seen;
-}
-
-static void adopt(struct ota_source *s, const struct ota_entity *seen)
-{
-    if (s->entity.total < 0) {
-        s->entity.total = seen->total;
-    }
-    if (seen->etag[0] || seen->last_modified[0]) {
-        memcpy(s->entity.etag, seen->etag, sizeof(seen->etag));
-        memcpy(s->entity.last_modified, seen->last_modified, sizeof(seen->last_modified));
-    }
-}
-
-// 200: the whole file, from its first byte.
-static esp_err_t accept_whole(struct ota_source *s)
-{
-    int64_t len = esp_http_client_get_content_length(s->client);
-    bool is_known = len >= 0 && !esp_http_client_is_chunked_response(s->client);
-    struct ota_entity seen = entity_of_response(s, is_known ? len : -1);
-    s->is_open = true;
-    s->response_end = seen.total;
-    s->is_at_start = true;
-    if (s->position > 0) {
-        ESP_LOGW(TAG,
-                 "the server sends the whole file again: it has changed, or ranges are not served");
-        return ESP_ERR_INVALID_RESPONSE;
-    }
-    forget_entity(s);
-    adopt(s, &seen);
-    return ESP_OK;
-}
-
-static esp_err_t read_content_range(struct ota_source *s, struct http_content_range *range)
-{
-    const char *text = NULL;
-    esp_err_t err = esp_http_client_get_unique_response_header(s->client, "Content-Range", &text);
-    return err == ESP_OK ? http_content_range_parse(text, range) : err;
-}
-
-// 206: a part, which must be the one asked for, of the same file.
-static esp_err_t accept_part(struct ota_source *s)
-{
-    struct http_content_range range;
-    if (read_content_range(s, &range) != ESP_OK || range.first != s->position) {
-        ESP_LOGW(TAG, "the server sends another range than asked for");
-        return ESP_ERR_INVALID_RESPONSE;
-    }
-    int64_t len = esp_http_client_get_content_length(s->client);
-    if (len >= 0 && len != range.last - range.first + 1) {
-        ESP_LOGW(TAG, "the server's Content-Length and Content-Range contradict each other");
-        return ESP_ERR_INVALID_RESPONSE;
-    }
-    struct ota_entity seen = entity_of_response(s, range.total);
-    if (is_other_entity(&s->entity, &seen)) {
-        ESP_LOGW(TAG, "the server's file has changed");
-        return ESP_ERR_INVALID_RESPONSE;
-    }
-    adopt(s, &seen);
-    s->is_open = true;
-    s->is_at_start = false;
-    s->response_end = range.last + 1;
-    return ESP_OK;
-}
-
-// RFC 9112, 6.3: a message whose length cannot be told for certain must not be used. The transport forgives more.
-static esp_err_t check_length_header(struct ota_source *s)
-{
-    const char *text = NULL;
-    esp_err_t err = esp_http_client_get_unique_response_header(s->client, "Content-Length", &text);
-    if (err == ESP_ERR_NOT_FOUND) {
-        return ESP_OK;
-    }
-    size_t digits = err == ESP_OK ? strspn(text, "0123456789") : 0;
-    if (digits == 0 || text[digits] != '\0' || digits > LENGTH_DIGITS_MAX) {
-        ESP_LOGE(TAG, "the server's Content-Length is malformed or stands there twice");
-        return ESP_ERR_NOT_ALLOWED;
-    }
-    return ESP_OK;
-}
-
-static esp_err_t accept_response(struct ota_source *s)
-{
-    esp_err_t err = check_length_header(s);
-    if (err != ESP_OK) {
-        return err;
-    }
-    bool has_asked_range = s->position > 0 || s->range_size > 0;
-    switch (esp_http_client_get_status_code(s->client)) {
-    case HttpStatus_Ok:
-        return accept_whole(s);
-    case HttpStatus_PartialContent:
-        if (has_asked_range) {
-            return accept_part(s);
-        }
-        ESP_LOGE(TAG, "the server sends a part of the file (206) although all of it was asked for");
-        return ESP_ERR_NOT_ALLOWED;
-    case HttpStatus_RangeNotSatisfiable:
-        if (!has_asked_range) {
-            ESP_LOGE(TAG, "the server refuses the request (416)");
-            return ESP_ERR_HTTP_RANGE_NOT_SATISFIABLE;
-        }
-        ESP_LOGW(TAG, "the server has no such range of the file any more (416)");
-        return ESP_ERR_INVALID_RESPONSE;
-    default:
-        return ESP_FAIL; // ota_download_connect has judged and logged it
-    }
 }
 
 static void close_response(struct ota_source *s)
@@ -319,7 +132,7 @@ static esp_err_t verify_mirror(struct ota_source *s)
     struct http_content_range range;
     char block[512];
     int64_t left = SOURCE_FIRST_BLOCK_LEN;
-    esp_err_t err = ask_for_range(s, 0, SOURCE_FIRST_BLOCK_LEN - 1, false);
+    esp_err_t err = ota_response_ask_for_range(s, 0, SOURCE_FIRST_BLOCK_LEN - 1, false);
     if (err == ESP_OK) {
         err = ota_download_connect(s->client, &s->budget);
     }
@@ -327,10 +140,10 @@ static esp_err_t verify_mirror(struct ota_source *s)
         return err;
     }
     if (esp_http_client_get_status_code(s->client) != HttpStatus_PartialContent ||
-        read_content_range(s, &range) != ESP_OK || range.first != 0) {
+        ota_response_content_range(s, &range) != ESP_OK || range.first != 0) {
         return ESP_FAIL; // no ranges here: of no use in the middle of a file
     }
-    seen = entity_of_response(s, range.total);
+    seen = ota_response_entity(s, range.total);
     left = range.last + 1 < left ? range.last + 1 : left;
     esp_crypto.sha256_begin(&hash);
     while (left > 0) {
@@ -417,7 +230,7 @@ static uint32_t retry_after_ms(struct ota_source *s)
 {
     char text[64];
     int64_t seconds = 0;
-    copy_header(s->client, "Retry-After", text, sizeof(text));
+    ota_response_copy_header(s->client, "Retry-After", text, sizeof(text));
     if (http_retry_after_parse(text, time(NULL), &seconds) != ESP_OK) {
         return 0;
     }
@@ -479,7 +292,7 @@ static esp_err_t request_response(struct ota_source *s)
         esp_http_client_set_timeout_ms(s->client, s->timeout_ms)); // s->client is there
     esp_err_t err = s->is_verified_here ? ESP_OK : verify_mirror(s);
     if (err == ESP_OK) {
-        err = prepare_request(s);
+        err = ota_response_prepare(s);
     }
     if (err == ESP_OK) {
         err = ota_download_connect(s->client, &s->budget);
@@ -490,7 +303,7 @@ static esp_err_t request_response(struct ota_source *s)
     s->last_byte = xTaskGetTickCount();
     s->window_began = s->last_byte;
     s->window_bytes = 0;
-    return accept_response(s);
+    return ota_response_accept(s);
 }
 
 static esp_err_t open_response(struct ota_source *s, bool can_retry)
@@ -527,12 +340,12 @@ void ota_source_restart(struct ota_source *s)
     s->is_waiting = false;
     s->is_verified_here = true;
     if (s->is_open && s->is_at_start) { // the very response that showed the change can be read
-        struct ota_entity seen = entity_of_response(s, s->response_end);
-        forget_entity(s);
-        adopt(s, &seen);
+        struct ota_entity seen = ota_response_entity(s, s->response_end);
+        ota_response_forget_entity(s);
+        ota_response_adopt(s, &seen);
         return;
     }
-    forget_entity(s);
+    ota_response_forget_entity(s);
     close_response(s);
 }
 
