@@ -112,6 +112,12 @@ static bool find_partition(const struct creation *c, struct put *put)
             return true;
         }
     }
+    if (strcmp(put->label, "bootloader") == 0) { // tables seldom list it
+        uint32_t offset = c->chip->bootloader_offset;
+        put->entry = (esp_partition_info_t){
+            .type = PART_TYPE_BOOTLOADER, .pos = {.offset = offset, .size = TABLE_OFFSET - offset}};
+        return true;
+    }
     cli_report_failure("--put %s: %s has no partition of this name", put->label, c->partitions);
     return false;
 }
@@ -498,7 +504,8 @@ const struct cli_command flash_create_command = {
             "  --chip CHIP         e.g. esp32, esp32s3, esp32c3\n"
             "  --size SIZE         4MB, 4M, 4194304 and 0x400000 are the same\n"
             "  --partitions FILE   partition table, as CSV or binary\n"
-            "  --put LABEL=FILE    writes FILE into that partition; images are verified first\n"
+            "  --put LABEL=FILE    writes FILE into that partition; images are verified first;\n"
+            "                      bootloader=FILE puts a bootloader where the chip looks for it\n"
             "  --chip-rev N        chip revision, e.g. 301 or v3.1; if not given a current one "
             "that suits the images\n"
             "  --blk-rev N         eFuse block revision; if not given what the images ask for\n"

@@ -246,3 +246,14 @@ def test_an_unknown_partition_is_named(program, device, csv, args):
     result = program.failed("flash", args[0], dev.flash, "--partition", "nonsense", *args[1:])
     assert '"nonsense"' in result.stderr
     assert not (program.folder / "out.bin").exists()
+
+
+def test_a_bootloader_goes_where_the_chip_looks_for_it(program, tmp_path):
+    loader = bytes(range(256)) * 8
+    (tmp_path / "loader.bin").write_bytes(loader)
+    (tmp_path / "table.csv").write_text(TWO_OTA_CSV)
+    for chip, offset in (("esp32", 0x1000), ("esp32c3", 0), ("esp32p4", 0x2000)):
+        out = tmp_path / f"{chip}.bin"
+        program.run("flash", "create", out, "--chip", chip, "--size", "4MB", "--partitions", tmp_path / "table.csv",
+                    "--put", f"bootloader={tmp_path / 'loader.bin'}")
+        assert out.read_bytes()[offset:offset + len(loader)] == loader
