@@ -1,7 +1,9 @@
 """Answers to a request for the rest: what Content-Range says and the status claims is believed only if it all fits.
 
-The server breaks off after 100 000 bytes; the client asks for the rest and gets the answer under test, once or always.
-Once: whatever it was, the next honest answer completes the image. Always: it ends, and says why.
+The server breaks off after 100 000 bytes; the client asks for the rest and gets the answer under test.
+    once       in the same run; whatever it was, the next honest answer completes the image
+    next run   the same to a run that finds what one before it has left
+    always     it ends, and says why
 """
 
 import pytest
@@ -95,6 +97,12 @@ def no_mixture(outcome):
     assert len(outcome.server.requests) <= 12, outcome.shown
 
 
+def resumes(outcome):
+    """The run really tried to go on where the one before it ended."""
+    assert outcome.server.requests[0].start, f"it began from the start\n{outcome.shown}"
+    no_mixture(outcome)
+
+
 CHUNKED_LEAD = steps(head("200 OK", "Transfer-Encoding: chunked", TAG) + chunk(BIG[:60_000]) + chunk(BIG[60_000:100_000]), CUT, counts=False)
 
 
@@ -109,6 +117,8 @@ def rest(name, answers, result="ESP_OK", **more):
 SCENARIOS = [
     *(Scenario(f"once: {name}", [LEAD, fault, honest(BIG)], ("ESP_OK", "ESP_ERR_OTA_VALIDATE_FAILED", "ESP_ERR_INVALID_RESPONSE") if name in UNSEEN else "ESP_OK",
                retries=3, needs=ENGINE, writes=True, later=BIG, check=no_mixture, patient=True) for name, fault in FAULTS.items()),
+    *(Scenario(f"next run: {name}", [fault, honest(BIG)], ("ESP_OK", "ESP_ERR_OTA_VALIDATE_FAILED", "ESP_ERR_INVALID_RESPONSE") if name in UNSEEN else "ESP_OK",
+               prelude=[LEAD], retries=3, needs=("--retries", "--resume"), writes=True, later=BIG, check=resumes, patient=True) for name, fault in FAULTS.items()),
     *(Scenario(f"always: {name}", [only_ranges(FAULTS[name])], SOME_END, retries=3, needs=ENGINE, writes=True, later=BIG, check=no_mixture, patient=True)
       for name in ["no Content-Range", "a start one byte late", "a total one too large", "another ETag", "416 although there is more"]),
     Scenario("204 for 206", [LEAD, steps(head("204 No Content"), CLOSE)], retries=3, needs=ENGINE, writes=True, later=BIG, says="204", patient=True),

@@ -51,6 +51,7 @@ WATCHDOG_SECONDS = 240
 class Scenario:
     """name      a fact, in words
     script       answers of the server; with `other`, a function(other server) -> answers
+    prelude      answers to a run before, which must fail and leave something to resume
     other        script of a second server, whose requests are in outcome.other.requests
     result       of the client that retries and resumes; a tuple where several are right
     today        of a client without them, if another
@@ -78,6 +79,7 @@ class Scenario:
     writes: bool = False
     says: str = ""
     server: dict = field(default_factory=dict)
+    prelude: list = None
     other: list = None
     other_server: dict = field(default_factory=dict)
     certificate: str = ""
@@ -241,6 +243,8 @@ class Lab:
             before, slot = device.all_but("ota_1"), device.read("ota_1")
             url = server.url(scenario.path, scenario.host)
             plain = ["--allow-http"] if url.startswith("http:") else []
+            if scenario.prelude:
+                self.play_prelude(scenario, device, server, url)
             outcome = self.update(device, server, url, *SECRET_OPTIONS, *plain, *scenario.options, retries=scenario.retries, bound=scenario.bound)
             outcome.other = other
             self.judge(scenario, outcome, device, before, slot)
@@ -249,6 +253,14 @@ class Lab:
         booted = device.boot(rollback=True)
         assert booted["slot"] == "ota_1", booted
         device.flash.unlink()
+
+    def play_prelude(self, scenario, device, server, url):
+        script, server.script = server.script, scenario.prelude
+        outcome = self.update(device, server, url, *SECRET_OPTIONS)
+        assert outcome.code == 1, f"the run before did not fail\n{outcome.shown}"
+        server.behave(*script)
+        server.faults = 0
+        server.requests.clear()
 
     def expected(self, scenario):
         result = scenario.result if self.client.has_engine or scenario.today is None else scenario.today
