@@ -1,12 +1,14 @@
 """Answers to a request for the rest: what Content-Range says and the status claims is believed only if it all fits.
 
-The server breaks off after 100 000 bytes; the client asks for the rest and gets the answer under test, once or always.
-Once: whatever it was, the next honest answer completes the image. Always: it ends, and says why.
+The server breaks off after 100 000 bytes; the client asks for the rest and gets the answer under test.
+    once       in the same run; whatever it was, the next honest answer completes the image
+    next run   the same to a run that finds what one before it has left
+    always     it ends, and says why
 """
 
 import pytest
 
-from hostile import CLOSE, CUT, RESET, SILENCE, head, honest, steps
+from hostile import CLOSE, CUT, FAULT, RESET, SILENCE, chunk, head, honest, server_context, steps
 from hostile_kit import BIG, OTHER, SLOT, Scenario, table
 
 T = len(BIG)
@@ -95,9 +97,28 @@ def no_mixture(outcome):
     assert len(outcome.server.requests) <= 12, outcome.shown
 
 
+def resumes(outcome):
+    """The run really tried to go on where the one before it ended."""
+    assert outcome.server.requests[0].start, f"it began from the start\n{outcome.shown}"
+    no_mixture(outcome)
+
+
+CHUNKED_LEAD = steps(head("200 OK", "Transfer-Encoding: chunked", TAG) + chunk(BIG[:60_000]) + chunk(BIG[60_000:100_000]), CUT, counts=False)
+
+
+def to(location):
+    return steps(head("302 Found", f"Location: {location}", "Content-Length: 0"))
+
+
+def rest(name, answers, result="ESP_OK", **more):
+    return Scenario(name, [LEAD, *answers], result, retries=3, needs=ENGINE, writes=True, later=BIG, patient=True, **more)
+
+
 SCENARIOS = [
     *(Scenario(f"once: {name}", [LEAD, fault, honest(BIG)], ("ESP_OK", "ESP_ERR_OTA_VALIDATE_FAILED", "ESP_ERR_INVALID_RESPONSE") if name in UNSEEN else "ESP_OK",
                retries=3, needs=ENGINE, writes=True, later=BIG, check=no_mixture, patient=True) for name, fault in FAULTS.items()),
+    *(Scenario(f"next run: {name}", [fault, honest(BIG)], ("ESP_OK", "ESP_ERR_OTA_VALIDATE_FAILED", "ESP_ERR_INVALID_RESPONSE") if name in UNSEEN else "ESP_OK",
+               prelude=[LEAD], retries=3, needs=("--retries", "--resume"), writes=True, later=BIG, check=resumes, patient=True) for name, fault in FAULTS.items()),
     *(Scenario(f"always: {name}", [only_ranges(FAULTS[name])], SOME_END, retries=3, needs=ENGINE, writes=True, later=BIG, check=no_mixture, patient=True)
       for name in ["no Content-Range", "a start one byte late", "a total one too large", "another ETag", "416 although there is more"]),
     Scenario("204 for 206", [LEAD, steps(head("204 No Content"), CLOSE)], retries=3, needs=ENGINE, writes=True, later=BIG, says="204", patient=True),
@@ -107,6 +128,25 @@ SCENARIOS = [
     Scenario("a server that breaks off before every answer", [steps(CUT)], ("ESP_FAIL", "ESP_ERR_HTTP_CONNECTION_CLOSED"), retries=2, needs=ENGINE, requests=3, patient=True),
     Scenario("a server that resets every second connection", [steps(RESET), honest(BIG)], "ESP_OK", retries=2, needs=ENGINE, later=BIG, patient=True),
     Scenario("the rest in silence", [LEAD, steps(SILENCE), honest(BIG)], "ESP_OK", retries=3, needs=ENGINE, later=BIG, patient=True),
+    # between the first part and the rest
+    rest("the rest is somewhere else", [to("/elsewhere"), honest(BIG)]),
+    rest("the rest is on http", [to("http://localhost:1/v2.bin")], "ESP_ERR_HTTP_REDIRECT_DOWNGRADE"),
+    rest("the rest is a file of this machine", [to("file:///etc/passwd")], ("ESP_ERR_HTTP_REDIRECT_DOWNGRADE", "ESP_ERR_INVALID_ARG")),
+    rest("the rest leads in a circle", [to("/v2.bin")], "ESP_ERR_HTTP_MAX_REDIRECT", requests=24),
+    rest("the rest costs a password", [steps(head("401 Who", 'WWW-Authenticate: Basic realm="x"', "Content-Length: 0")), honest(BIG)]),
+    rest("the rest costs another password", [steps(head("401 Who", 'WWW-Authenticate: Basic realm="x"', "Content-Length: 0"))], "ESP_FAIL", requests=24),
+    rest("the rest comes after 503 twice", [steps(head("503 Busy", "Content-Length: 0")), steps(head("503 Busy", "Content-Length: 0")), honest(BIG)]),
+    rest("the rest is forbidden", [steps(head("403 Forbidden", "Content-Length: 0"))], "ESP_FAIL", requests=3, says="403"),
+    rest("the rest is a web page with 200", [steps(head("200 OK", "Content-Length: 5000") + b"<html>" + bytes(4994))], "ESP_ERR_OTA_VALIDATE_FAILED"),
+    Scenario("the certificate turns bad after the first connection", [lambda c, r: _turns_bad(c, r)], "ESP_ERR_HTTP_CONNECT", retries=3, needs=ENGINE, writes=True,
+             later=BIG, server=dict(context=lambda certificates: _two_faced(certificates)), says="name", patient=True),
+    Scenario("every attempt is redirected first", [lambda c, r: _stingy(c, r) if r.path == "/there" else to("/there")(c)], "ESP_OK", retries=1, needs=ENGINE,
+             later=BIG, options=("--max-bytes", "400000"), patient=True),
+    Scenario("chunks that break off, then ranges", [CHUNKED_LEAD, honest(BIG)], "ESP_OK", retries=3, needs=ENGINE, later=BIG, server=dict(on_connect=FAULT), patient=True),
+    Scenario("chunks that break off, then another file", [CHUNKED_LEAD, honest(OTHER, etag='"two"')], "ESP_OK", retries=3, needs=ENGINE, later=OTHER,
+             server=dict(on_connect=FAULT), patient=True),
+    Scenario("all over again until --max-bytes", [lambda c, r: (c.server.fault(), LEAD(c, r))], "ESP_ERR_INVALID_SIZE", retries=9, needs=("--retries", "--max-bytes"),
+             options=("--max-bytes", "250000"), writes=True, later=BIG, patient=True),
     # asked for in parts from the start
     Scenario("no ranges for the first part", [part(lambda s, e, t: [], status="200 OK", body=BIG)], "ESP_OK", options=("--range-size", "65536"), needs=RANGES, later=BIG),
     Scenario("a first part with a start beyond zero", [part(lambda s, e, t: [f"bytes 5-65540/{t}"], body=BIG[5:65541])], SOME_END,
@@ -122,6 +162,18 @@ SCENARIOS = [
     Scenario("a surplus between two parts", [lambda c, r: _with_surplus(c, r)], ("ESP_OK", *SOME_END), options=("--range-size", "65536"), retries=3, needs=RANGES,
              writes=True, later=BIG, patient=True),
 ]
+
+
+def _two_faced(certificates):
+    good = server_context((certificates.server, certificates.server_key))
+    good.other = server_context((certificates.wrong_name, certificates.wrong_name_key))
+    return good
+
+
+def _turns_bad(connection, request):
+    connection.server.context = connection.server.context.other
+    connection.server.fault()
+    LEAD(connection, request)
 
 
 def _with_surplus(connection, request):

@@ -11,12 +11,14 @@ Scenarios are independent, so the Lab starts all of a run's at once on a few thr
 import base64
 import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +41,9 @@ SECRET_OPTIONS = ["--user", f"{USER}:{PASSWORD}", "--header", f"X-Api-Key: {TOKE
 WORKERS = 6  # chosen: two cores, and half of the time is waiting
 PATIENT_WORKERS = 48  # scenarios that only wait for a timeout
 BOUND_SECONDS = 60  # generous: the longest honest wait is 12 timeouts of one second
+MEMORY_LIMIT = 400 << 20  # chosen: several times what a sanitized build needs, half of what a bomb would take
+# A sanitized build keeps 256 MB of freed memory back unless told otherwise, which would look like a leak.
+ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "quarantine_size_mb=16"]))}
 WATCHDOG_SECONDS = 240
 
 
@@ -46,6 +51,7 @@ WATCHDOG_SECONDS = 240
 class Scenario:
     """name      a fact, in words
     script       answers of the server; with `other`, a function(other server) -> answers
+    prelude      answers to a run before, which must fail and leave something to resume
     other        script of a second server, whose requests are in outcome.other.requests
     result       of the client that retries and resumes; a tuple where several are right
     today        of a client without them, if another
@@ -73,6 +79,7 @@ class Scenario:
     writes: bool = False
     says: str = ""
     server: dict = field(default_factory=dict)
+    prelude: list = None
     other: list = None
     other_server: dict = field(default_factory=dict)
     certificate: str = ""
@@ -119,6 +126,16 @@ class Client:
     def command(self, flash, ca, url, *options, retries=0):
         return [str(self.program.path), "update", "--flash", str(flash), "--cacert", str(ca), "--timeout", "1",
                 *map(str, self.known(["--retries", retries, *options])), "--json", url]
+
+
+def peak_memory(pid):
+    """Bytes a running process has had in memory at most, 0 if it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    match = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(match[1]) << 10 if match else 0
 
 
 class Outcome:
@@ -203,13 +220,19 @@ class Lab:
         """One run of the client under a watchdog."""
         command = self.client.command(device.flash, self.certificates.ca, url, *options, retries=retries)
         started = time.monotonic()
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace") as process:
-            try:
-                out, err = process.communicate(timeout=bound)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                out, err = process.communicate()
-                raise AssertionError(f"it hangs: no end within {bound} s\n$ {' '.join(command)}\n{out}{err}") from None
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                              env=ENVIRONMENT) as process:
+            memory = 0
+            while True:
+                try:
+                    out, err = process.communicate(timeout=0.1)
+                    break
+                except subprocess.TimeoutExpired:
+                    memory = max(memory, peak_memory(process.pid))
+                if time.monotonic() - started > bound or memory > MEMORY_LIMIT:
+                    process.kill()
+                    out, err = process.communicate()
+                    raise AssertionError(f"no end within {bound} s, or too much memory ({memory >> 20} MB)\n$ {' '.join(command)}\n{out}{err}")
         return Outcome(process, out, err, time.monotonic() - started, server)
 
     def play(self, scenario):
@@ -220,6 +243,8 @@ class Lab:
             before, slot = device.all_but("ota_1"), device.read("ota_1")
             url = server.url(scenario.path, scenario.host)
             plain = ["--allow-http"] if url.startswith("http:") else []
+            if scenario.prelude:
+                self.play_prelude(scenario, device, server, url)
             outcome = self.update(device, server, url, *SECRET_OPTIONS, *plain, *scenario.options, retries=scenario.retries, bound=scenario.bound)
             outcome.other = other
             self.judge(scenario, outcome, device, before, slot)
@@ -228,6 +253,14 @@ class Lab:
         booted = device.boot(rollback=True)
         assert booted["slot"] == "ota_1", booted
         device.flash.unlink()
+
+    def play_prelude(self, scenario, device, server, url):
+        script, server.script = server.script, scenario.prelude
+        outcome = self.update(device, server, url, *SECRET_OPTIONS)
+        assert outcome.code == 1, f"the run before did not fail\n{outcome.shown}"
+        server.behave(*script)
+        server.faults = 0
+        server.requests.clear()
 
     def expected(self, scenario):
         result = scenario.result if self.client.has_engine or scenario.today is None else scenario.today
