@@ -124,10 +124,10 @@ class Device:
         return answer
 
     def refused(self, result, url, *options, writes_to=None):
-        """An update that must be refused with this result and one sentence, and change nothing but the slot it
-        writes to (None: not even that). Returns the sentence."""
+        """An update that must be refused at the first attempt with this result and one sentence, and change nothing but
+        the slot it writes to (None: not even that). Returns the sentence."""
         before = self.all_but(writes_to)
-        run = self.program.failed(*self.update_args(url, *options), "--json")
+        run = self.program.failed(*self.update_args(url, "--retries", "0", *options), "--json")
         assert json.loads(run.stdout)["result"] == result, run.shown
         errors = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
         assert len(errors) == 1, f"not one sentence that says what is wrong:\n{run.shown}"

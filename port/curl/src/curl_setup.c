@@ -75,7 +75,15 @@ static size_t take_header(char *line, size_t size, size_t count, void *user)
 {
     struct http_transport *transport = user;
     size_t len = size * count;
-    return curl_head_take_line(&transport->head, line, len) ? len : 0;
+    bool was_complete = transport->head.complete;
+    if (!curl_head_take_line(&transport->head, line, len)) {
+        return 0;
+    }
+    if (transport->head.complete && !was_complete && transport->head.status == 401) {
+        transport->challenges++;
+    }
+    // curl answers every stale nonce without asking, so only an error stops it.
+    return transport->challenges < CURL_CHALLENGES_MAX ? len : 0;
 }
 
 /* Body bytes: into the reader's buffer as far as they fit, the rest into the stash. */

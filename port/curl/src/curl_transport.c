@@ -192,6 +192,7 @@ static esp_err_t begin(struct http_transport *transport, const struct http_reque
     transport->is_send_paused = false;
     transport->is_receive_paused = false;
     transport->had_body_bytes = false;
+    transport->challenges = 0;
     transport->curl_text[0] = '\0';
     if (!transport->multi) {
         transport->multi = curl_multi_init();
@@ -318,7 +319,8 @@ static esp_err_t end_body(struct http_transport *transport, int wait_ms)
 /* A 401 that curl answers by itself with a Digest response has no body for us and is not the end. */
 static bool has_final_head(const struct http_transport *transport)
 {
-    bool may_repeat = transport->answers_digest && transport->head.status == 401;
+    bool may_repeat = transport->answers_digest && transport->head.status == 401 &&
+                      transport->challenges < CURL_CHALLENGES_MAX;
     return transport->head.complete && (!may_repeat || transport->had_body_bytes);
 }
 

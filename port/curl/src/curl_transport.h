@@ -9,7 +9,8 @@
 
 #define CURL_FAILURE_MAX 288 // chosen: a sentence with a host name or two; longer ones are cut
 
-#define CURL_CANDIDATES 4 // chosen: addresses curl tries at the same time, and some more
+#define CURL_CHALLENGES_MAX 3 // chosen: none yet, stale, refused
+#define CURL_CANDIDATES     4 // chosen: addresses curl tries at the same time, and some more
 
 /** The head of the answer as it arrives. */
 struct curl_head {
@@ -75,6 +76,7 @@ struct http_transport {
     size_t stash_capacity;
     bool is_receive_paused;
     bool had_body_bytes;
+    unsigned challenges; // heads with 401 of this request
 
     struct http_failure failure;
     char failure_text[CURL_FAILURE_MAX];
