@@ -36,7 +36,7 @@ def test_a_refused_update_leaves_the_boot_choice(seasoned, program, site, kind):
     path = path.replace("{good}", site.serve(GOOD, "good.bin")).replace("{damaged}", site.serve(damaged(GOOD, 10_000), "damaged.bin"))
     path = path.replace("{bad chip}", site.serve(image("esp32c3", size=8192), "c3.bin"))
     sectors, rest = otadata_sectors(seasoned), outside_of(seasoned, "otadata", "ota_0")
-    answer = program.json(*seasoned.update_args(site.url(path), "--cacert", site.ca, "--rollback", seasoned.rollback), exit_code=1)
+    answer = program.json(*seasoned.update_args(site.url(path), "--cacert", site.ca, "--retries", "0", "--rollback", seasoned.rollback), exit_code=1)
     assert answer["result"] == result
     assert otadata_sectors(seasoned) == sectors
     assert outside_of(seasoned, "otadata", "ota_0") == rest
