@@ -178,6 +178,11 @@ static esp_err_t run_session(struct update *u, const esp_https_ota_config_t *con
         return err;
     }
     progress_say(&u->progress, "connected, HTTP status %d", u->status);
+    ESP_IGNORE_ERROR(esp_https_ota_get_stats(session, &u->stats)); // the session is open
+    if (u->stats.resumed_from > 0) {
+        progress_say(&u->progress, "going on at byte %llu, where an earlier update ended",
+                     (unsigned long long)u->stats.resumed_from);
+    }
     err = download(u, session);
     ESP_IGNORE_ERROR(esp_https_ota_get_stats(session, &u->stats)); // the session is open
     if (err != ESP_OK) {

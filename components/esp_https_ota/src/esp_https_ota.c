@@ -313,7 +313,11 @@ static struct ota_stage *next_stage(struct session *session)
     }
     enum ota_stage_kind kind =
         ota_stage_detect((const uint8_t *)session->buffer, session->buffered);
-    return ota_stage_make(kind, session->staging->size);
+    struct ota_stage *stage = ota_stage_make(kind, session->staging->size);
+    if (stage && session->stream.level_count == 0) {
+        session->resume.stages = kind; // a journal keeps the state of this one
+    }
+    return stage;
 }
 
 // Puts stages on the stream until the first bytes of the image itself are in the buffer.
