@@ -411,7 +411,8 @@ static esp_err_t finish(const struct pending *pending)
     if (err == ESP_OK) {
         err = ota_finalize_verify(&src, &dst);
     }
-    if (err == ESP_ERR_OTA_VALIDATE_FAILED) { // it was verified before the record was written
+    // It was verified before the record was written: a record of what is no image or table is not one of ours.
+    if (err == ESP_ERR_OTA_VALIDATE_FAILED || err == ESP_ERR_INVALID_SIZE) {
         return give_up(pending, err);
     }
     if (err != ESP_OK) {
