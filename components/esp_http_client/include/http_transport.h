@@ -163,7 +163,7 @@ struct http_transport_ops {
                                const struct http_response **response);
 
     /**
-     * Reads body bytes, transfer coding removed, until buf is full, the body ends or nothing arrived for wait_ms.
+     * Reads body bytes, transfer coding removed, until buf is full, the body ends or wait_ms are over.
      * @param got bytes written to buf; 0: the body is complete. Less than len is possible before an error or a pause;
      *            the reason then comes with the next call.
      * Errors: EAGAIN (nothing arrived), ESP_ERR_HTTP_INCOMPLETE_DATA (the body stopped short),

@@ -170,6 +170,16 @@ static esp_err_t verify_mirror(struct ota_source *s)
 
 // ----------------------------------------------------------------------- limits
 
+static esp_err_t check_received(const struct ota_source *s)
+{
+    if (s->limits.max_bytes > 0 && s->received > s->limits.max_bytes) {
+        ESP_LOGE(TAG, "the server sent more than the allowed %llu bytes",
+                 (unsigned long long)s->limits.max_bytes);
+        return ESP_ERR_INVALID_SIZE;
+    }
+    return ESP_OK;
+}
+
 static esp_err_t check_limits(const struct ota_source *s)
 {
     if (s->limits.is_cancelled && s->limits.is_cancelled(s->limits.cancel_context)) {
@@ -180,12 +190,7 @@ static esp_err_t check_limits(const struct ota_source *s)
         ESP_LOGE(TAG, "the update was not complete after %" PRIu32 " ms", s->limits.deadline_ms);
         return ESP_ERR_TIMEOUT;
     }
-    if (s->limits.max_bytes > 0 && s->received > s->limits.max_bytes) {
-        ESP_LOGE(TAG, "the server sent more than the allowed %llu bytes",
-                 (unsigned long long)s->limits.max_bytes);
-        return ESP_ERR_INVALID_SIZE;
-    }
-    return ESP_OK;
+    return check_received(s);
 }
 
 static bool is_too_slow(struct ota_source *s)
@@ -445,5 +450,5 @@ esp_err_t ota_source_read(struct ota_source *s, void *buf, size_t len, size_t *g
             return err;
         }
     }
-    return ESP_OK;
+    return *got == 0 ? check_received(s) : ESP_OK; // the last bytes count too
 }

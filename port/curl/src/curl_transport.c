@@ -358,10 +358,10 @@ static size_t take_from_stash(struct http_transport *transport, char *buf, size_
     return count;
 }
 
-/* Fills the target until it is full, the transfer ends or nothing came for wait_ms. */
+/* Fills the target until it is full, the transfer ends or wait_ms are over. However slowly bytes drip, the reader gets its turn. */
 static void fill_target(struct http_transport *transport, int wait_ms)
 {
-    int64_t deadline = -1;
+    int64_t deadline = now_ms() + wait_ms;
     while (transport->target_len < transport->target_capacity && !transport->is_done) {
         size_t before = transport->target_len;
         if (transport->is_receive_paused) {
@@ -369,19 +369,13 @@ static void fill_target(struct http_transport *transport, int wait_ms)
             resume(transport);
         }
         run(transport);
-        if (transport->target_len > before) {
-            deadline = -1;
-            continue;
-        }
-        if (transport->is_done) {
+        int64_t left = deadline - now_ms();
+        if (transport->is_done || left <= 0) {
             break;
         }
-        int64_t now = now_ms();
-        deadline = deadline < 0 ? now + wait_ms : deadline;
-        if (now >= deadline) {
-            break;
+        if (transport->target_len == before) {
+            curl_multi_poll(transport->multi, NULL, 0, (int)left, NULL);
         }
-        curl_multi_poll(transport->multi, NULL, 0, (int)(deadline - now), NULL);
     }
 }
 
