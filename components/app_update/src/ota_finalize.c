@@ -462,10 +462,27 @@ esp_err_t esp_ota_finish_pending_copy(void)
     return err;
 }
 
+// Only looks. ESP_ERR_NOT_FOUND: nothing is pending that concerns this partition.
+static esp_err_t look_for_record(const esp_partition_t *partition)
+{
+    for (uint32_t i = 0; i < SLOT_MAX; i++) {
+        const esp_partition_t *slot = ota_select_slot(i);
+        struct pending pending;
+        esp_err_t err = slot ? read_record(slot, &pending) : ESP_ERR_NOT_FOUND;
+        bool is_other = err == ESP_OK && !concerns(&pending, partition);
+        if (err != ESP_ERR_NOT_FOUND && !is_other) {
+            return err;
+        }
+    }
+    return ESP_ERR_NOT_FOUND;
+}
+
 esp_err_t ota_finalize_make_way(const esp_partition_t *partition)
 {
-    if (!is_on_main_chip(partition)) {
-        return ESP_OK;
+    // Sessions that have nothing to do with a copy must not get in each other's way.
+    esp_err_t found = is_on_main_chip(partition) ? look_for_record(partition) : ESP_ERR_NOT_FOUND;
+    if (found != ESP_OK) {
+        return found == ESP_ERR_NOT_FOUND ? ESP_OK : found;
     }
     if (!start_copying()) {
         return ESP_ERR_OTA_ALREADY_IN_PROGRESS;
