@@ -26,7 +26,7 @@ struct ota_download_budget ota_download_budget_of(const esp_http_client_config_t
     return budget;
 }
 
-static esp_err_t send_request(esp_http_client_handle_t client)
+esp_err_t ota_download_send(esp_http_client_handle_t client)
 {
     char *body = NULL;
     int body_len = esp_http_client_get_post_field(client, &body);
@@ -38,6 +38,11 @@ static esp_err_t send_request(esp_http_client_handle_t client)
         ESP_LOGE(TAG, "the request body could not be sent");
         return ESP_FAIL;
     }
+    return ESP_OK;
+}
+
+static esp_err_t receive_head(esp_http_client_handle_t client)
+{
     int64_t len = esp_http_client_fetch_headers(client);
     if (len == -ESP_ERR_HTTP_EAGAIN) {
         ESP_LOGE(TAG, "the server did not answer in time");
@@ -112,12 +117,16 @@ static esp_err_t judge_status(esp_http_client_handle_t client, struct ota_downlo
 }
 
 esp_err_t ota_download_connect(esp_http_client_handle_t client,
-                               const struct ota_download_budget *budget)
+                               const struct ota_download_budget *budget, bool is_sent)
 {
     struct ota_download_budget left = *budget; // each connection has all of it
     esp_err_t err = ESP_ERR_NOT_FINISHED;
     while (err == ESP_ERR_NOT_FINISHED) {
-        err = send_request(client);
+        err = is_sent ? ESP_OK : ota_download_send(client);
+        is_sent = false;
+        if (err == ESP_OK) {
+            err = receive_head(client);
+        }
         if (err == ESP_OK) {
             err = judge_status(client, &left);
         }

@@ -97,6 +97,7 @@ void ota_source_destroy(struct ota_source *s)
 static void close_response(struct ota_source *s)
 {
     s->is_open = false;
+    s->is_sent = false;
     s->is_at_start = false;
     ESP_IGNORE_ERROR(esp_http_client_close(s->client)); // a connection that fails to close is gone
 }
@@ -134,7 +135,7 @@ static esp_err_t verify_mirror(struct ota_source *s)
     int64_t left = SOURCE_FIRST_BLOCK_LEN;
     esp_err_t err = ota_response_ask_for_range(s, 0, SOURCE_FIRST_BLOCK_LEN - 1, false);
     if (err == ESP_OK) {
-        err = ota_download_connect(s->client, &s->budget);
+        err = ota_download_connect(s->client, &s->budget, false);
     }
     if (err != ESP_OK) {
         return err;
@@ -295,12 +296,14 @@ static esp_err_t request_response(struct ota_source *s)
 {
     ESP_IGNORE_ERROR(
         esp_http_client_set_timeout_ms(s->client, s->timeout_ms)); // s->client is there
+    bool is_sent = s->is_sent;
+    s->is_sent = false;
     esp_err_t err = s->is_verified_here ? ESP_OK : verify_mirror(s);
-    if (err == ESP_OK) {
+    if (err == ESP_OK && !is_sent) {
         err = ota_response_prepare(s);
     }
     if (err == ESP_OK) {
-        err = ota_download_connect(s->client, &s->budget);
+        err = ota_download_connect(s->client, &s->budget, is_sent);
     }
     if (err != ESP_OK) {
         return err;
@@ -409,6 +412,22 @@ static esp_err_t note_silence(struct ota_source *s)
     return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
 }
 
+// A range is complete: the server can prepare the next one while this one goes to flash.
+static void ask_ahead(struct ota_source *s)
+{
+    bool is_range_done = s->range_size > 0 && s->position == s->response_end;
+    if (!is_range_done || s->entity.total < 0 || ota_source_is_complete(s)) {
+        return;
+    }
+    s->is_open = false; // the connection stays
+    ESP_IGNORE_ERROR(
+        esp_http_client_set_timeout_ms(s->client, s->timeout_ms)); // s->client is there
+    s->is_sent = ota_response_prepare(s) == ESP_OK && ota_download_send(s->client) == ESP_OK;
+    if (!s->is_sent) { // the next read asks again, and reports
+        ESP_LOGW(TAG, "the connection was lost between two ranges; making a new one");
+    }
+}
+
 static esp_err_t read_response(struct ota_source *s, void *buf, size_t len, size_t *got,
                                bool *is_end)
 {
@@ -428,6 +447,7 @@ static esp_err_t read_response(struct ota_source *s, void *buf, size_t len, size
     }
     note_bytes(s, buf, (size_t)count);
     *got = (size_t)count;
+    ask_ahead(s);
     return is_too_slow(s) ? note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true) : ESP_OK;
 }
 

@@ -44,6 +44,7 @@ struct ota_source {
     int64_t position;     // of the next byte, in the file
     int64_t response_end; // where the present response ends, in the file; -1: not known
     bool is_open;         // a response is being read
+    bool is_sent;         // the request for the next range is on its way
     bool is_at_start;     // the open response is a whole file that nothing was read of
 
     int failures;    // in a row
