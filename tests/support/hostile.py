@@ -296,9 +296,11 @@ def steps(*items, counts=True):
     """counts=False: what leads up to the fault and is none itself."""
     def answer(connection, _request=None):
         counted = not counts or FAULT in items
-        for item in items:
-            if item in ENDS and not counted:
-                connection.server.fault()  # the end of a connection ends its steps too
+        for number, item in enumerate(items):
+            # Before the last step: behind it the client may be gone, and counted, before this thread runs again.
+            if not counted and (item in ENDS or number == len(items) - 1):
+                connection.server.fault()
+                counted = True
             if isinstance(item, bytes):
                 connection.send(item)
             else:
