@@ -423,6 +423,18 @@ static esp_err_t open_transaction(struct session *session)
     return err;
 }
 
+static void tune_transaction(const struct session *session)
+{
+    const esp_https_ota_ext_t *ext = &session->source.limits;
+    int64_t size = image_size(session);
+    bool is_known = size > 0 && size <= session->staging->size;
+    esp_ota_tuning_t tuning = {.image_size = is_known ? (uint32_t)size : 0,
+                               .erase_size_max = ext->erase_size_max,
+                               .yield = ext->flash_yield,
+                               .yield_context = ext->flash_yield_context};
+    ESP_IGNORE_ERROR(esp_ota_tune(session->ota, &tuning)); // the handle is ours
+}
+
 static esp_err_t start_writing(struct session *session)
 {
     esp_err_t err = fill_header(session);
@@ -433,6 +445,7 @@ static esp_err_t start_writing(struct session *session)
         err = open_transaction(session);
     }
     if (err == ESP_OK) {
+        tune_transaction(session);
         session->state = STATE_WRITING;
     }
     return err;
@@ -455,6 +468,7 @@ static esp_err_t resume_writing(struct session *session)
     }
     if (err == ESP_OK) {
         session->has_header = true;
+        tune_transaction(session);
         session->state = STATE_WRITING;
     }
     return err;
