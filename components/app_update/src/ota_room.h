@@ -3,10 +3,9 @@
 
 #include "esp_partition.h"
 
-#define OTA_ROOM_AHEAD_MAX                                                                         \
-    65536u // chosen: one large unit, so that an update that ends early erased at most that for nothing
-#define OTA_ROOM_SUSPECT_LEN                                                                       \
-    196608u // chosen: a checkpoint of 64 KiB, a unit under erase, a unit erased ahead
+#define OTA_ROOM_AHEAD 65536u // chosen: one large unit
+// chosen: a checkpoint and a unit under erase of 64 KiB each, and ESP_OTA_ERASE_AHEAD_MAX
+#define OTA_ROOM_SUSPECT_LEN (2 * 65536u + 1048576u)
 
 struct ota_room {
     const esp_partition_t *partition;
@@ -14,10 +13,11 @@ struct ota_room {
     uint32_t ready_end;    // everything below is erased or written
     uint32_t image_end;    // 0: not known
     uint32_t unit_max;     // largest erase at once; 0: whatever the chip has
-    uint32_t
-        known_from; // in known_from .. known_end no power cut can have left cells that are not what they seem, so that
-    uint32_t known_end; // what is blank or right is used as it is
-    bool was_erased;    // the last sector that was looked at did not hold the image
+    uint32_t ahead;        // may be erased although nothing is known of what comes
+    uint32_t changed;      // bytes since the last sector that was kept
+    // Between these, no power cut can have left cells that are not what they seem: what is blank or right is used as it is.
+    uint32_t known_from;
+    uint32_t known_end;
 };
 
 // Everything below offset is written. has_tail: the last sectors are a journal's.

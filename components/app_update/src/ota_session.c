@@ -639,6 +639,8 @@ esp_err_t esp_ota_tune(esp_ota_handle_t handle, const esp_ota_tuning_t *tuning)
     session->tuning = *tuning;
     session->room.image_end = tuning->image_size;
     session->room.unit_max = tuning->erase_size_max;
+    session->room.ahead = tuning->erase_ahead < ESP_OTA_ERASE_AHEAD_MAX ? tuning->erase_ahead
+                                                                        : ESP_OTA_ERASE_AHEAD_MAX;
     return ESP_OK;
 }
 
@@ -654,6 +656,7 @@ esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle)
     look_for_other_changes(session);
     esp_err_t err = ota_room_make_ahead(&session->room, session->position);
     watch_again(session);
+    yield(session);
     return err;
 }
 

@@ -142,27 +142,45 @@ static void erasing_ahead_goes_one_unit_at_a_time_and_not_behind_the_image(void 
     struct device_image image = DEVICE_IMAGE(.len = 0x9800, .seed = 3);
     DEVICE_START(.running = "ota_0");
     fill_slot(0);
-    esp_ota_handle_t handle = begin(image.len, 0x8000);
-    assert_int_equal(esp_ota_erase_ahead(handle), ESP_OK);
-    assert_int_equal(g_flash.erased_bytes, 0x8000);
-    assert_int_equal(esp_ota_erase_ahead(handle), ESP_OK);
-    assert_int_equal(esp_ota_erase_ahead(handle), ESP_OK);
-    assert_int_equal(g_flash.erased_bytes, 0xA000);
+    esp_ota_handle_t handle = begin(0, 0);
+    esp_ota_tuning_t tuning = {.image_size = image.len, .erase_ahead = DEVICE_SLOT_SIZE};
+    assert_int_equal(esp_ota_tune(handle, &tuning), ESP_OK);
+    static const uint32_t ERASED[] = {0x8000, 0x9000, 0xA000};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(esp_ota_erase_ahead(handle), ESP_OK);
+        assert_int_equal(g_flash.erased_bytes, ERASED[i]);
+    }
     assert_int_equal(esp_ota_erase_ahead(handle), ESP_ERR_NOT_FOUND);
     write_all(handle, image, 1000);
     assert_int_equal(g_flash.erased_bytes, 0xA000);
     free(image.bytes);
 }
 
-static void a_slot_that_holds_the_image_is_not_erased_ahead(void **state)
+static void erasing_ahead_ends_where_it_is_told_to(void **state)
+{
+    (void)state;
+    DEVICE_START(.running = "ota_0");
+    fill_slot(0);
+    esp_ota_handle_t handle = begin(0, SECTOR);
+    esp_ota_tuning_t tuning = {.erase_size_max = SECTOR, .erase_ahead = 2 * SECTOR};
+    assert_int_equal(esp_ota_tune(handle, &tuning), ESP_OK);
+    assert_int_equal(esp_ota_erase_ahead(handle), ESP_OK);
+    assert_int_equal(esp_ota_erase_ahead(handle), ESP_OK);
+    assert_int_equal(esp_ota_erase_ahead(handle), ESP_ERR_NOT_FOUND);
+    assert_int_equal(esp_ota_abort(handle), ESP_OK);
+}
+
+static void nothing_is_erased_ahead_as_long_as_the_slot_may_hold_the_image(void **state)
 {
     (void)state;
     struct device_image image = DEVICE_IMAGE(.len = 0x8000, .seed = 3);
     DEVICE_START(.running = "ota_0");
     device_put("ota_1", image.bytes, image.len);
     esp_ota_handle_t handle = begin(image.len, 0);
+    assert_int_equal(esp_ota_erase_ahead(handle), ESP_ERR_NOT_FOUND);
     assert_int_equal(esp_ota_write(handle, image.bytes, PIECE), ESP_OK);
     assert_int_equal(esp_ota_erase_ahead(handle), ESP_ERR_NOT_FOUND);
+    assert_int_equal(g_flash.operations, 0);
     assert_int_equal(esp_ota_abort(handle), ESP_OK);
     free(image.bytes);
 }
@@ -215,7 +233,8 @@ int main(void)
         TEST(every_byte_of_a_sector_is_compared),
         TEST(what_a_power_cut_may_have_left_is_erased_whatever_it_looks_like),
         TEST(erasing_ahead_goes_one_unit_at_a_time_and_not_behind_the_image),
-        TEST(a_slot_that_holds_the_image_is_not_erased_ahead),
+        TEST(erasing_ahead_ends_where_it_is_told_to),
+        TEST(nothing_is_erased_ahead_as_long_as_the_slot_may_hold_the_image),
         TEST(others_get_their_turn_between_flash_operations),
         TEST(unknown_handles_are_refused),
     };
