@@ -13,6 +13,9 @@ static esp_err_t set(struct http_transport *transport, esp_err_t code, esp_err_t
                      int sys_errno, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 static void set_text(struct http_transport *transport, const char *what, const char *where,
+                     const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+
+static void set_text(struct http_transport *transport, const char *what, const char *where,
                      const char *format, va_list args)
 {
     int len = snprintf(transport->failure_text, sizeof(transport->failure_text), "%s%.140s: ", what,
