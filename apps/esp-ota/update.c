@@ -107,6 +107,7 @@ static const struct option OPTIONS[] = {
     {"retry-delay", required_argument, NULL, UPDATE_OPT_RETRY_DELAY},
     {"deadline", required_argument, NULL, UPDATE_OPT_DEADLINE},
     {"min-rate", required_argument, NULL, UPDATE_OPT_MIN_RATE},
+    {"rate-window", required_argument, NULL, UPDATE_OPT_RATE_WINDOW},
     {"max-bytes", required_argument, NULL, UPDATE_OPT_MAX_BYTES},
     {"range-size", required_argument, NULL, UPDATE_OPT_RANGE_SIZE},
     {"mirror", required_argument, NULL, UPDATE_OPT_MIRROR},
@@ -312,6 +313,7 @@ const struct cli_command update_command = {
         "given\n"
         "  --deadline SECONDS        for the whole download; none if not given\n"
         "  --min-rate BYTES          a second; slower counts as a broken connection\n"
+        "  --rate-window SECONDS     over which --min-rate is measured; 10 if not given\n"
         "  --max-bytes N             over the network, retries included\n"
         "  --resume, --no-resume     whether to continue what an earlier run began; resume if not "
         "given\n"

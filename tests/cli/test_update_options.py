@@ -29,6 +29,8 @@ def ca(certs):
     ([URL, "--system-ca", "--header", "no colon"], "'NAME: VALUE'"),
     ([URL, "--system-ca", "--header", "A: b\r\nC: d"], "'NAME: VALUE'"),
     ([URL, "--system-ca", "--timeout", "0"], "seconds"),
+    ([URL, "--system-ca", "--min-rate", "0"], "number"),
+    ([URL, "--system-ca", "--rate-window", "0"], "seconds"),
     ([URL, "--system-ca", "--rollback", "maybe"], "on or off"),
     (["--system-ca"], "missing"),
     ([URL, URL, "--system-ca"], "too many"),

@@ -386,7 +386,11 @@ static void note_bytes(struct ota_source *s, const void *data, size_t len)
     s->received += len;
     s->window_bytes += (int64_t)len;
     s->last_byte = xTaskGetTickCount();
-    s->failures = 0;
+    s->owed_bytes -= (int64_t)len;
+    if (s->owed_bytes <= 0) {
+        s->owed_bytes = 0;
+        s->failures = 0;
+    }
     s->is_at_start = false;
 }
 
@@ -403,13 +407,18 @@ static esp_err_t end_response(struct ota_source *s, bool *is_end)
     return is_range_done ? ESP_OK : note_failure(s, ESP_ERR_HTTP_INCOMPLETE_DATA, true);
 }
 
+// A server that sends a few bytes on each connection must not be asked for ever: after a stall only as much as the minimum
+// rate brings in one window is progress.
+static esp_err_t note_stall(struct ota_source *s)
+{
+    s->owed_bytes = (int64_t)s->limits.min_rate * s->limits.min_rate_window_ms / 1000;
+    return note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true);
+}
+
 static esp_err_t note_silence(struct ota_source *s)
 {
     bool is_dead = ms_since(s->last_byte) >= (uint32_t)s->timeout_ms;
-    if (is_dead || is_too_slow(s)) {
-        return note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true);
-    }
-    return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
+    return is_dead || is_too_slow(s) ? note_stall(s) : ESP_ERR_HTTPS_OTA_IN_PROGRESS;
 }
 
 // A range is complete: the server can prepare the next one while this one goes to flash.
@@ -448,7 +457,7 @@ static esp_err_t read_response(struct ota_source *s, void *buf, size_t len, size
     note_bytes(s, buf, (size_t)count);
     *got = (size_t)count;
     ask_ahead(s);
-    return is_too_slow(s) ? note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true) : ESP_OK;
+    return is_too_slow(s) ? note_stall(s) : ESP_OK;
 }
 
 esp_err_t ota_source_read(struct ota_source *s, void *buf, size_t len, size_t *got)

@@ -47,8 +47,9 @@ struct ota_source {
     bool is_sent;         // the request for the next range is on its way
     bool is_at_start;     // the open response is a whole file that nothing was read of
 
-    int failures;    // in a row
-    bool is_waiting; // for the next attempt
+    int failures;       // in a row
+    int64_t owed_bytes; // that end the row; 0: any
+    bool is_waiting;    // for the next attempt
     TickType_t wait_began;
     uint32_t wait_ms;
     TickType_t began;
