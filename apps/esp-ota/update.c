@@ -201,6 +201,18 @@ static bool has_scheme(const char *url, const char *scheme)
     return true;
 }
 
+static int check_mirrors(const struct update *u)
+{
+    for (int i = 0; i < u->mirror_count; i++) {
+        if (!has_scheme(u->mirrors[i], "https://") &&
+            !(u->allows_http && has_scheme(u->mirrors[i], "http://"))) {
+            return cli_usage("the URL of --mirror must begin with https://, or with http:// and "
+                             "--allow-http");
+        }
+    }
+    return CLI_DONE;
+}
+
 static int check_options(const struct update *u)
 {
     bool is_https = has_scheme(u->url, "https://");
@@ -224,7 +236,7 @@ static int check_options(const struct update *u)
     if (u->key_password_file && !u->key_file) {
         return cli_usage("--key-password-file goes with --key");
     }
-    return CLI_DONE;
+    return check_mirrors(u);
 }
 
 static int parse(int argc, char **argv, struct update *u)

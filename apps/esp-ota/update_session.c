@@ -153,6 +153,7 @@ static esp_err_t download(struct update *u, esp_https_ota_handle_t session)
     do {
         err = esp_https_ota_perform(session);
         int len = esp_https_ota_get_image_len_read(session);
+        is_announced = is_announced && len >= u->bytes; // fewer: another file, from its start
         u->bytes = len > 0 ? len : 0;
         if (err != ESP_OK && err != ESP_ERR_HTTPS_OTA_IN_PROGRESS) {
             break;

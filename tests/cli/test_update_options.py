@@ -29,6 +29,8 @@ def ca(certs):
     ([URL, "--system-ca", "--header", "no colon"], "'NAME: VALUE'"),
     ([URL, "--system-ca", "--header", "A: b\r\nC: d"], "'NAME: VALUE'"),
     ([URL, "--system-ca", "--timeout", "0"], "seconds"),
+    ([URL, "--system-ca", "--mirror", "http://localhost/v2.bin"], "--allow-http"),
+    ([URL, "--system-ca", "--allow-http", "--mirror", "v2.bin"], "https://"),
     ([URL, "--system-ca", "--min-rate", "0"], "number"),
     ([URL, "--system-ca", "--rate-window", "0"], "seconds"),
     ([URL, "--system-ca", "--rollback", "maybe"], "on or off"),

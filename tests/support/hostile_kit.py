@@ -56,7 +56,7 @@ class Scenario:
     result       of the client that retries and resumes; a tuple where several are right
     today        of a client without them, if another
     retries      passed where the client knows --retries
-    options      further options; those the client does not know yet are left out with their value
+    options      further options, or a function(other server) -> options; those the client does not know yet are left out with their value
     needs        options without which the scenario means nothing and is skipped
     writes       whether image bytes may reach the passive slot; False: it must keep its old firmware
     says         what the one sentence of error must match
@@ -241,11 +241,12 @@ class Lab:
             if callable(scenario.script):
                 server.script = scenario.script(other)
             before, slot = device.all_but("ota_1"), device.read("ota_1")
+            options = scenario.options(other) if callable(scenario.options) else scenario.options
             url = server.url(scenario.path, scenario.host)
             plain = ["--allow-http"] if url.startswith("http:") else []
             if scenario.prelude:
                 self.play_prelude(scenario, device, server, url)
-            outcome = self.update(device, server, url, *SECRET_OPTIONS, *plain, *scenario.options, retries=scenario.retries, bound=scenario.bound)
+            outcome = self.update(device, server, url, *SECRET_OPTIONS, *plain, *options, retries=scenario.retries, bound=scenario.bound)
             outcome.other = other
             self.judge(scenario, outcome, device, before, slot)
             if outcome.result != "ESP_OK":

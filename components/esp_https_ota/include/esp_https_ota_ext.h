@@ -12,8 +12,9 @@ extern "C" {
 #endif
 
 typedef struct {
-    /** Attempts in a row that bring no new byte (see min_rate) before the update fails. 0: 5; -1: none. Counts connections that fail, break,
-     *  stall or answer 408, 425, 429, 500, 502, 503, 504; never what cannot heal (TLS verification, other 4xx, a refused image).
+    /** Attempts in a row that bring no new byte (see min_rate) before the update fails. 0: 5; -1: none. Counts connections
+     *  that fail, break, stall or answer 408, 425, 429, 500, 502, 503, 504; never what cannot heal (TLS verification, other
+     *  4xx, a refused image).
      *  Without ext only a download that has begun is retried, as ESP-IDF's begin answers at once. */
     int max_retries;
     uint32_t
@@ -31,8 +32,10 @@ typedef struct {
     uint64_t
         max_bytes; // body bytes over the network, retries included; 0: any. Then ESP_ERR_INVALID_SIZE
 
-    /** Further URLs of the same file, NULL-terminated; borrowed for the session. A retry goes to the next one. It is used only
-     *  if its length and first block are those of the file that was begun. */
+    /** Further URLs of the same file, NULL-terminated; borrowed for the session. A retry goes to the next one, also after
+     *  what cannot heal at one server. A mirror is used only
+     *  if its length and first block are those of the file that was begun. When an image that came in pieces is refused, it is
+     *  fetched once more from each of these URLs in turn, all of it from one, until one is good. */
     const char *const *mirrors;
 
     /** Asked now and then, at least twice a second: true ends the update with ESP_ERR_NOT_FINISHED. May be set from
