@@ -29,8 +29,8 @@ static bool load(const char *path, size_t max, struct cli_bytes *out)
 
 static bool load_files(struct update *u)
 {
-    if (!load(u->ca_file, CA_MAX, &u->ca) || !load(u->cert_file, SECRET_MAX, &u->cert) ||
-        !load(u->key_file, SECRET_MAX, &u->key) ||
+    if (!load(u->ca_file, CA_MAX, &u->ca) || !load(u->crl_file, CA_MAX, &u->crl) ||
+        !load(u->cert_file, SECRET_MAX, &u->cert) || !load(u->key_file, SECRET_MAX, &u->key) ||
         !load(u->key_password_file, SECRET_MAX, &u->key_password) ||
         !load(u->decrypt_key_file, SECRET_MAX, &u->decrypt_key)) {
         return false;
@@ -74,6 +74,7 @@ enum {
     OPT_FLASH = 256,
     OPT_CHIP,
     OPT_CACERT,
+    OPT_CRLFILE,
     OPT_SYSTEM_CA,
     OPT_CERT,
     OPT_KEY,
@@ -93,6 +94,7 @@ static const struct option OPTIONS[] = {
     {"chip", required_argument, NULL, OPT_CHIP},
     {"cacert", required_argument, NULL, OPT_CACERT},
     {"system-ca", no_argument, NULL, OPT_SYSTEM_CA},
+    {"crlfile", required_argument, NULL, OPT_CRLFILE},
     {"cert", required_argument, NULL, OPT_CERT},
     {"key", required_argument, NULL, OPT_KEY},
     {"key-password-file", required_argument, NULL, OPT_KEY_PASSWORD_FILE},
@@ -140,6 +142,8 @@ static const char **text_option(int option, struct update *u)
         return &u->chip;
     case OPT_CACERT:
         return &u->ca_file;
+    case OPT_CRLFILE:
+        return &u->crl_file;
     case OPT_CERT:
         return &u->cert_file;
     case OPT_KEY:
@@ -291,6 +295,7 @@ static int run(int argc, char **argv)
         code = run_update(&update);
     }
     free(update.ca.bytes);
+    free(update.crl.bytes);
     free(update.cert.bytes);
     free_secret(&update.key);
     free_secret(&update.key_password);
@@ -310,6 +315,10 @@ const struct cli_command update_command = {
         "  --flash FLASH             the device's flash file\n"
         "  --cacert FILE             authority that signed the server's certificate (PEM or DER)\n"
         "  --system-ca               trust the authorities of this system\n"
+        "  --crlfile FILE            revoked certificates (PEM or DER), a list of each authority; "
+        "not "
+        "checked if\n"
+        "                            not given\n"
         "  --cert FILE --key FILE    certificate and key of the device, for servers that ask\n"
         "  --key-password-file F     password of the key, in a file\n"
         "  --user NAME:PASSWORD      for servers that ask (Basic or Digest); @FILE: read it from a "

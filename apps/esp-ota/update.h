@@ -16,6 +16,7 @@ struct update {
     const char *url;
     const char *chip;
     const char *ca_file;
+    const char *crl_file;
     const char *cert_file;
     const char *key_file;
     const char *key_password_file;
@@ -37,6 +38,7 @@ struct update {
     // loaded
     struct cli_bytes decrypt_key;
     struct cli_bytes ca;
+    struct cli_bytes crl;
     struct cli_bytes cert;
     struct cli_bytes key;
     struct cli_bytes key_password;

@@ -45,13 +45,20 @@ def test_wrong_usage_changes_nothing(program, dev, options, said):
     assert dev.flash.read_bytes() == before
 
 
-@pytest.mark.parametrize("option", ["--cacert", "--key-password-file", "--user"])
+@pytest.mark.parametrize("option", ["--cacert", "--crlfile", "--key-password-file", "--user"])
 def test_a_file_that_is_missing_is_named(program, dev, ca, option):
     value = "@absent" if option == "--user" else "absent"
     more = ["--cert", ca, "--key", ca] if option == "--key-password-file" else []
     more += [] if option == "--cacert" else ["--cacert", ca]
     result = program.failed("update", "--flash", dev.flash, *more, option, value, URL)
     assert "absent" in result.stderr
+
+
+@pytest.mark.parametrize("content", ["", "no list", "-----BEGIN X509 CRL-----\nbm90aGluZw==\n-----END X509 CRL-----\n", "0\x03abc"])
+def test_a_revocation_list_that_cannot_be_read_is_not_gone_without(program, dev, ca, content):
+    (program.folder / "list.crl").write_text(content)
+    result = program.failed("update", "--flash", dev.flash, "--cacert", ca, "--crlfile", "list.crl", "--retries", "0", URL)
+    assert "revocation list" in result.stderr, result.shown
 
 
 @pytest.mark.parametrize("as_json", [False, True])

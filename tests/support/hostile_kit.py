@@ -62,6 +62,7 @@ class Scenario:
     says         what the one sentence of error must match
     server       settings of HostileServer, context as a function(certificates); other_server those of the second
     certificate  name in HostileCertificates
+    crl          name of a revocation list in HostileCertificates, passed with --crlfile
     patient      it only waits, so it gets a thread of its own
     requests     how many requests it takes at most (None: any number)
     later        the image that the server has in the end
@@ -83,6 +84,7 @@ class Scenario:
     other: list = None
     other_server: dict = field(default_factory=dict)
     certificate: str = ""
+    crl: str = ""
     patient: bool = False
     requests: int = None
     later: bytes = GOOD
@@ -242,6 +244,7 @@ class Lab:
                 server.script = scenario.script(other)
             before, slot = device.all_but("ota_1"), device.read("ota_1")
             options = scenario.options(other) if callable(scenario.options) else scenario.options
+            options = [*options, *(["--crlfile", self.odd.crls[scenario.crl]] if scenario.crl else [])]
             url = server.url(scenario.path, scenario.host)
             plain = ["--allow-http"] if url.startswith("http:") else []
             if scenario.prelude:
