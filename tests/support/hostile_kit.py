@@ -52,6 +52,7 @@ class Scenario:
     """name      a fact, in words
     script       answers of the server; with `other`, a function(other server) -> answers
     prelude      answers to a run before, which must fail and leave something to resume
+    is_proxied   the second server is the proxy, and has to count the fault
     other        script of a second server, whose requests are in outcome.other.requests
     result       of the client that retries and resumes; a tuple where several are right
     today        of a client without them, if another
@@ -81,6 +82,7 @@ class Scenario:
     says: str = ""
     server: dict = field(default_factory=dict)
     prelude: list = None
+    is_proxied: bool = False
     other: list = None
     other_server: dict = field(default_factory=dict)
     certificate: str = ""
@@ -272,8 +274,9 @@ class Lab:
 
     def judge(self, scenario, outcome, device, before, slot):
         shown, server = outcome.shown, outcome.server
-        assert not server.trouble, f"the scenario itself is broken: {server.trouble}\n{shown}"
-        assert server.faults, f"the fault did not fire\n{shown}"
+        trouble = server.trouble + outcome.other.trouble
+        assert not trouble, f"the scenario itself is broken: {trouble}\n{shown}"
+        assert (outcome.other if scenario.is_proxied else server).faults, f"the fault did not fire\n{shown}"
         assert outcome.result in self.expected(scenario), f"{outcome.result}, not {self.expected(scenario)}\n{shown}"
         assert outcome.code == (0 if outcome.result == "ESP_OK" else 1), shown
         assert "Sanitizer" not in outcome.stderr and "runtime error" not in outcome.stderr, shown
