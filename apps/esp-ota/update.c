@@ -83,6 +83,7 @@ enum {
     OPT_HEADER,
     OPT_ROLLBACK,
     OPT_ALLOW_HTTP,
+    OPT_HTTP2,
     OPT_RESUME,
     OPT_NO_RESUME,
     OPT_PROXY,
@@ -102,6 +103,7 @@ static const struct option OPTIONS[] = {
     {"header", required_argument, NULL, OPT_HEADER},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"allow-http", no_argument, NULL, OPT_ALLOW_HTTP},
+    {"http2", no_argument, NULL, OPT_HTTP2},
     {"timeout", required_argument, NULL, UPDATE_OPT_TIMEOUT},
     {"resume", no_argument, NULL, OPT_RESUME},
     {"no-resume", no_argument, NULL, OPT_NO_RESUME},
@@ -174,6 +176,9 @@ static int take_option(int option, struct update *u)
         return CLI_DONE;
     case OPT_ALLOW_HTTP:
         u->allows_http = true;
+        return CLI_DONE;
+    case OPT_HTTP2:
+        u->offers_http2 = true;
         return CLI_DONE;
     case OPT_HEADER:
         return take_header(u);
@@ -327,6 +332,7 @@ const struct cli_command update_command = {
         "  --header 'NAME: VALUE'    further request headers; as often as wanted\n"
         "  --rollback on|off         whether the new image must confirm itself; on if not given\n"
         "  --allow-http              accept an http URL\n"
+        "  --http2                   offer HTTP/2; slower for one file, but some servers want it\n"
         "  --timeout SECONDS         patience with a silent server, for each step; 5 if not given\n"
         "  --retries N               attempts in a row that bring nothing; 5 if not given, 0: "
         "none\n"

@@ -25,6 +25,7 @@ struct update {
     int header_count;
     bool uses_system_ca;
     bool allows_http;
+    bool offers_http2;
     bool rollback;
     bool is_quiet;
     int timeout_ms;

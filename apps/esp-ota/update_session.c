@@ -73,6 +73,9 @@ static esp_err_t note_status(esp_http_client_event_t *event)
 static esp_err_t prepare_client(esp_http_client_handle_t client)
 {
     esp_err_t err = s_update->proxy ? esp_http_client_set_proxy(client, s_update->proxy) : ESP_OK;
+    if (err == ESP_OK && s_update->offers_http2) {
+        err = esp_http_client_set_http_version(client, ESP_HTTP_CLIENT_HTTP_2);
+    }
     if (err == ESP_OK && s_update->crl.bytes) {
         err = esp_http_client_set_crl(client, s_update->crl.bytes, s_update->crl.len);
     }
