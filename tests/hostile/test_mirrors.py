@@ -23,7 +23,7 @@ def mirrored(name, script, mirrors, result="ESP_OK", certificate="", **more):
 
     more.setdefault("check", lambda outcome: asked(outcome, *mirrors))
     return Scenario(name, script, result, other=[serve], other_server=dict(certificate=certificate) if certificate else {}, options=options,
-                    needs=ENGINE, **{"writes": True, "retries": 4, "later": BIG, "patient": True, **more})
+                    needs=ENGINE, **{"writes": True, "retries": 4, "later": BIG, **more})
 
 
 def asked(outcome, *paths):

@@ -1,5 +1,6 @@
 """Proxies that refuse, stall, talk nonsense or lose the tunnel. The server behind them is honest, and nobody else is believed."""
 
+import re
 import select
 import socket
 
@@ -20,7 +21,7 @@ def through(name, script, result=NO_WAY, scheme="http", says="", on_accept=None,
 
     data = more.setdefault("later", GOOD)
     return Scenario(name, [honest(data)], result, other=script or [steps()], other_server=dict(plain=True, on_accept=on_accept), options=options,
-                    says=says if result != "ESP_OK" else "", needs=ENGINE, is_proxied=True, **{"patient": True, **more})
+                    says=says if result != "ESP_OK" else "", needs=ENGINE, is_proxied=True, **{"patient": re.search("silen|drip", name) is not None, **more})
 
 
 def relay(connection, port, limit, at_limit):
