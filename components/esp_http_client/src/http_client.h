@@ -45,6 +45,8 @@ struct esp_http_client {
     char *proxy;          // as given; NULL: the environment says, "": none
     struct http_blob crl; // borrowed until the transport is made
     bool speaks_http2;    // offered to servers
+    bool (*idle_work)(void *context);
+    void *idle_context;
     size_t head_len_max;
     size_t head_count_max;
     int redirect_count;
