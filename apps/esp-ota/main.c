@@ -17,8 +17,8 @@ static const struct cli_command *const COMMANDS[] = {
     &otadata_switch_command,  &otadata_erase_command,
     &otadata_confirm_command, &otadata_reject_command,
     &update_command,          &boot_command,
-    &image_info_command,      &image_verify_command,
-    &image_build_command,
+    &rehearse_command,        &image_info_command,
+    &image_verify_command,    &image_build_command,
 };
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))

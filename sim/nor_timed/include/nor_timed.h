@@ -19,13 +19,13 @@ enum nor_activity {
 };
 
 /** Told about every operation when it is over. */
-typedef void (*nor_timed_observer)(void *context, enum nor_activity activity, uint64_t start_ns, uint64_t end_ns,
-                                   uint32_t address, uint32_t len);
+typedef void (*nor_timed_observer)(void *context, enum nor_activity activity, uint64_t start_ns,
+                                   uint64_t end_ns, uint32_t address, uint32_t len);
 
 struct nor_timed_config {
     esp_flash_t *chip; // does the work; borrowed, must outlive this one
     const struct nor_part *part;
-    bool is_worst_case; // the longest times instead of the typical ones
+    bool is_worst_case;          // the longest times instead of the typical ones
     struct virtual_clock *clock; // borrowed
     nor_timed_observer observer; // NULL: none
     void *observer_context;

@@ -19,8 +19,8 @@ struct nor_duration {
 /** A part. Reading and transferring depend on how the bus is wired rather than on the part: quad or octal at 80 MHz. */
 struct nor_part {
     const char *name;
-    const char *source; // data sheet and revision
-    uint32_t size;      // bytes
+    const char *source;               // data sheet and revision
+    uint32_t size;                    // bytes
     struct nor_duration program_page; // 256 bytes; a part of a page counts as a whole one
     struct nor_duration erase_4k;
     struct nor_duration erase_32k;

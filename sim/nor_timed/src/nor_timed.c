@@ -16,20 +16,23 @@ static struct nor_timed *timed_of(esp_flash_t *chip)
     return (struct nor_timed *)chip;
 }
 
-static void spend(struct nor_timed *timed, enum nor_activity activity, uint64_t ns, uint32_t address, uint32_t len)
+static void spend(struct nor_timed *timed, enum nor_activity activity, uint64_t ns,
+                  uint32_t address, uint32_t len)
 {
     struct virtual_clock *clock = timed->config.clock;
     uint64_t start = clock->now_ns;
     clock->now_ns += ns;
     timed->spent_ns[activity] += ns;
     if (timed->config.observer) {
-        timed->config.observer(timed->config.observer_context, activity, start, clock->now_ns, address, len);
+        timed->config.observer(timed->config.observer_context, activity, start, clock->now_ns,
+                               address, len);
     }
 }
 
 static uint64_t duration_ns(const struct nor_timed *timed, struct nor_duration duration)
 {
-    return (timed->config.is_worst_case ? duration.worst_us : duration.typical_us) * VIRTUAL_NS_PER_US;
+    return (timed->config.is_worst_case ? duration.worst_us : duration.typical_us) *
+           VIRTUAL_NS_PER_US;
 }
 
 static uint64_t transfer_ns(const struct nor_timed *timed, uint32_t len)
@@ -48,14 +51,17 @@ static esp_err_t program_bytes(esp_flash_t *chip, const void *data, uint32_t add
 {
     struct nor_timed *timed = timed_of(chip);
     uint32_t pages = (address % PAGE + len + PAGE - 1) / PAGE;
-    uint64_t ns = pages * duration_ns(timed, timed->config.part->program_page) + transfer_ns(timed, len);
+    uint64_t ns =
+        pages * duration_ns(timed, timed->config.part->program_page) + transfer_ns(timed, len);
     spend(timed, NOR_PROGRAMMING, ns, address, len);
     return timed->config.chip->ops->program(timed->config.chip, data, address, len);
 }
 
 static struct nor_duration erase_time(const struct nor_part *part, uint32_t unit)
 {
-    return unit == 64 * 1024 ? part->erase_64k : unit == 32 * 1024 ? part->erase_32k : part->erase_4k;
+    return unit == 64 * 1024   ? part->erase_64k
+           : unit == 32 * 1024 ? part->erase_32k
+                               : part->erase_4k;
 }
 
 static esp_err_t erase_unit(esp_flash_t *chip, uint32_t address, uint32_t unit)
@@ -64,7 +70,8 @@ static esp_err_t erase_unit(esp_flash_t *chip, uint32_t address, uint32_t unit)
     for (uint32_t at = 0; at < unit; at += FLASH_SECTOR_SIZE) {
         timed->erase_counts[(address + at) / FLASH_SECTOR_SIZE]++;
     }
-    spend(timed, NOR_ERASING, duration_ns(timed, erase_time(timed->config.part, unit)), address, unit);
+    spend(timed, NOR_ERASING, duration_ns(timed, erase_time(timed->config.part, unit)), address,
+          unit);
     return timed->config.chip->ops->erase(timed->config.chip, address, unit);
 }
 
