@@ -125,7 +125,7 @@ static esp_err_t read_list(struct node **first)
         return ESP_ERR_NO_MEM;
     }
     uint32_t offset = boot_handover_get()->table_offset;
-    esp_err_t err = esp_flash_read(NULL, bytes, offset, ESP_PARTITION_TABLE_MAX_LEN);
+    esp_err_t err = flash_plain_read(NULL, bytes, offset, ESP_PARTITION_TABLE_MAX_LEN);
     if (err == ESP_OK) {
         err = build_list(bytes, first);
     } else {

@@ -8,6 +8,7 @@
 #include "esp_app_desc.h"
 #include "esp_efuse.h"
 #include "esp_log.h"
+#include "flash_ops.h"
 #include "nor_flash.h"
 #include "sim_efuse.h"
 
@@ -21,7 +22,7 @@ static esp_err_t load_table(struct device *device)
 {
     esp_err_t err = boot_slots_load(device->flash, device->table_offset, &device->slots);
     if (err == ESP_OK) {
-        err = esp_flash_read(device->flash, device->table, device->table_offset,
+        err = flash_plain_read(device->flash, device->table, device->table_offset,
                              sizeof(device->table));
     }
     if (err == ESP_OK) {

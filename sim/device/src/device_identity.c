@@ -10,6 +10,7 @@
 #include "chip_traits.h"
 #include "esp_app_desc.h"
 #include "esp_log.h"
+#include "flash_ops.h"
 #include "sim_efuse.h"
 
 static const char *TAG = "device";
@@ -70,7 +71,7 @@ static bool read_identity(const struct device *device, const struct candidate *c
     uint32_t len = candidate->size < START_LEN ? candidate->size : START_LEN;
     esp_image_header_t header;
     if (len < DESC_OFFSET + sizeof(esp_app_desc_t) ||
-        esp_flash_read(device->flash, start, candidate->offset, len) != ESP_OK) {
+        flash_plain_read(device->flash, start, candidate->offset, len) != ESP_OK) {
         return false;
     }
     memcpy(&header, start, sizeof(header));
