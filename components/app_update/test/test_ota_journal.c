@@ -243,10 +243,6 @@ static void begin_leaves_images_and_running_slots_alone(void **state)
                      ESP_ERR_INVALID_SIZE);
     assert_int_equal(esp_ota_journal_begin(device_partition("ota_0"), 0, &identity, &journal),
                      ESP_ERR_OTA_PARTITION_CONFLICT);
-    esp_partition_t encrypted = *slot();
-    encrypted.encrypted = true;
-    assert_int_equal(esp_ota_journal_begin(&encrypted, 0, &identity, &journal),
-                     ESP_ERR_NOT_SUPPORTED);
     assert_int_equal(esp_ota_journal_begin(NULL, 0, &identity, &journal), ESP_ERR_INVALID_ARG);
     memset(identity.etag, 'a', sizeof(identity.etag));
     assert_int_equal(esp_ota_journal_begin(slot(), 0, &identity, &journal), ESP_ERR_INVALID_ARG);
