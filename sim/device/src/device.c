@@ -52,17 +52,23 @@ static esp_err_t open_parts(struct device *device, const char *path,
         return err;
     }
     esp_flash_default_chip = device->flash;
-    err = load_table(device);
-    if (err != ESP_OK) {
-        return err;
-    }
     size_t size = strlen(path) + sizeof(".efuse");
     char *efuse_path = malloc(size);
     if (!efuse_path) {
         return ESP_ERR_NO_MEM;
     }
     (void)snprintf(efuse_path, size, "%s.efuse", path); // it fits
-    err = device_identity_find(device, efuse_path, options);
+    err = device_identity_begin(device, efuse_path, options);
+    efuse_default = device->efuse;
+    if (err == ESP_OK) {
+        err = device_encryption_begin(device, path, options);
+    }
+    if (err == ESP_OK) {
+        err = load_table(device);
+    }
+    if (err == ESP_OK) {
+        err = device_identity_find(device, efuse_path, options);
+    }
     free(efuse_path);
     return err;
 }
@@ -80,7 +86,6 @@ esp_err_t device_open(const char *path, const struct device_options *options, st
         device_close(device);
         return err;
     }
-    efuse_default = device->efuse;
     hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
     *out = device;
     return ESP_OK;
@@ -92,6 +97,7 @@ void device_close(struct device *device)
         return;
     }
     efuse_default = NULL;
+    device_encryption_end(device);
     sim_efuse_close(device->efuse);
     nor_flash_close(device->flash);
     free(device);
