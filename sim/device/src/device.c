@@ -34,6 +34,21 @@ static esp_err_t load_table(struct device *device)
     return err;
 }
 
+// Said before the table is looked at as such: with a wrong key it is noise from its first byte.
+static esp_err_t check_key(const struct device *device)
+{
+    uint8_t magic[2] = {0};
+    esp_err_t err = flash_plain_read(device->flash, magic, device->table_offset, sizeof(magic));
+    if (err == ESP_OK && (magic[0] | magic[1] << 8) != ESP_PARTITION_MAGIC) {
+        ESP_LOGE(TAG,
+                 "decrypted with this key (%s) there is no partition table at 0x%" PRIx32
+                 ": it is another key, or the table is damaged",
+                 device->encryption, device->table_offset);
+        err = ESP_ERR_INVALID_STATE;
+    }
+    return err;
+}
+
 static void hand_over(const struct device *device, uint32_t app_address, bool rollback)
 {
     struct boot_handover handover = BOOT_HANDOVER_DEFAULT();
@@ -62,6 +77,9 @@ static esp_err_t open_parts(struct device *device, const char *path,
     efuse_default = device->efuse;
     if (err == ESP_OK) {
         err = device_encryption_begin(device, path, options);
+    }
+    if (err == ESP_OK && device->encryption) {
+        err = check_key(device);
     }
     if (err == ESP_OK) {
         err = load_table(device);
