@@ -191,6 +191,7 @@ static void only_the_last_two_sectors_are_touched(void **state)
 static void the_bytes_are_as_documented(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     start();
     struct esp_ota_journal_identity identity = identity_of(1, 7);
     struct esp_ota_journal_progress progress = progress_of(3, 4);
