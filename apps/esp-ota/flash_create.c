@@ -320,8 +320,8 @@ static esp_err_t write_efuse(const struct creation *c, const char *path)
 static bool write_key(const struct creation *c, const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool is_written = fd >= 0 && write(fd, c->key.bytes, c->key.len) == (ssize_t)c->key.len &&
-                      fsync(fd) == 0;
+    bool is_written =
+        fd >= 0 && write(fd, c->key.bytes, c->key.len) == (ssize_t)c->key.len && fsync(fd) == 0;
     int number = errno;
     if (fd >= 0 && close(fd) != 0) {
         is_written = false;
@@ -427,11 +427,11 @@ static void report(const struct creation *c)
         cli_say("next: esp-ota flash info %s", c->out);
         return;
     }
-    cli_print_json(json_pack(
-        "{s:o, s:s, s:i, s:i, s:I, s:I, s:s?}", "flash", cli_json_text(c->out, strlen(c->out)), "chip",
-        c->chip->name, "chip_rev", c->identity.chip_rev, "block_rev", c->identity.blk_rev, "size",
-        (json_int_t)c->size, "partitions", (json_int_t)c->check.count, "encryption",
-        c->key_file ? encryption_name(c) : NULL));
+    cli_print_json(json_pack("{s:o, s:s, s:i, s:i, s:I, s:I, s:s?}", "flash",
+                             cli_json_text(c->out, strlen(c->out)), "chip", c->chip->name,
+                             "chip_rev", c->identity.chip_rev, "block_rev", c->identity.blk_rev,
+                             "size", (json_int_t)c->size, "partitions", (json_int_t)c->check.count,
+                             "encryption", c->key_file ? encryption_name(c) : NULL));
 }
 
 // Said now, with the name that was asked for; later it would be the name under which the file is written first.
@@ -483,8 +483,7 @@ static bool load_key(struct creation *c)
                                           FLASH_CRYPT_CONFIG_DEFAULT);
     if (err == ESP_ERR_INVALID_SIZE) {
         cli_report_failure("%s has %zu bytes; a key for the flash encryption of %s has %s",
-                           c->key_file, c->key.len, c->chip->name,
-                           flash_key_lens_text(scheme));
+                           c->key_file, c->key.len, c->chip->name, flash_key_lens_text(scheme));
     } else if (err != ESP_OK) {
         cli_report_error(err, "%s cannot be used", c->key_file);
     }
@@ -649,26 +648,27 @@ const struct cli_command flash_create_command = {
     .summary = "make a device: a flash file with a partition table and images",
     .usage =
         "flash create OUT --chip CHIP --size 4MB --partitions TABLE.csv|.bin [--put LABEL=FILE]...",
-    .help = "Makes OUT, byte for byte the flash of a device, and OUT.efuse, what its chip is. If "
-            "anything is wrong\n"
-            "neither is made.\n\n"
-            "  --chip CHIP         e.g. esp32, esp32s3, esp32c3\n"
-            "  --size SIZE         4MB, 4M, 4194304 and 0x400000 are the same\n"
-            "  --partitions FILE   partition table, as CSV or binary\n"
-            "  --put LABEL=FILE    writes FILE into that partition; images are verified first;\n"
-            "                      bootloader=FILE puts a bootloader where the chip looks for it\n"
-            "  --chip-rev N        chip revision, e.g. 301 or v3.1; if not given a current one "
-            "that suits the images\n"
-            "  --blk-rev N         eFuse block revision; if not given what the images ask for\n"
-            "  --encrypt-key FILE  encrypts the flash with this key, as ESP-IDF's flash encryption "
-            "would: esp32 with 32\n"
-            "                      bytes (or 24), the others with 32, 64 or 16; a copy of it is made, "
-            "OUT.key\n"
-            "  --no-efuse          no OUT.efuse, as if OUT were dumped from a real device\n"
-            "  --force             replace OUT, and put images even if they would not boot\n"
-            "  --json              what was made, as JSON\n\n"
-            "example:  esp-ota flash create dev.bin --chip esp32 --size 4MB --partitions "
-            "two_ota.csv \\\n"
-            "              --put factory=v1.bin\n",
+    .help =
+        "Makes OUT, byte for byte the flash of a device, and OUT.efuse, what its chip is. If "
+        "anything is wrong\n"
+        "neither is made.\n\n"
+        "  --chip CHIP         e.g. esp32, esp32s3, esp32c3\n"
+        "  --size SIZE         4MB, 4M, 4194304 and 0x400000 are the same\n"
+        "  --partitions FILE   partition table, as CSV or binary\n"
+        "  --put LABEL=FILE    writes FILE into that partition; images are verified first;\n"
+        "                      bootloader=FILE puts a bootloader where the chip looks for it\n"
+        "  --chip-rev N        chip revision, e.g. 301 or v3.1; if not given a current one "
+        "that suits the images\n"
+        "  --blk-rev N         eFuse block revision; if not given what the images ask for\n"
+        "  --encrypt-key FILE  encrypts the flash with this key, as ESP-IDF's flash encryption "
+        "would: esp32 with 32\n"
+        "                      bytes (or 24), the others with 32, 64 or 16; a copy of it is made, "
+        "OUT.key\n"
+        "  --no-efuse          no OUT.efuse, as if OUT were dumped from a real device\n"
+        "  --force             replace OUT, and put images even if they would not boot\n"
+        "  --json              what was made, as JSON\n\n"
+        "example:  esp-ota flash create dev.bin --chip esp32 --size 4MB --partitions "
+        "two_ota.csv \\\n"
+        "              --put factory=v1.bin\n",
     .run = run,
 };

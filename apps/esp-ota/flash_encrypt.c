@@ -69,9 +69,8 @@ static int translate(const struct translation *t, struct flash_encryption *encry
     int code = fill_up(t, &file) ? CLI_DONE : CLI_FAILED;
     struct flash_cipher *cipher = &encryption->base;
     if (code == CLI_DONE && file.len > 0) {
-        esp_err_t err =
-            (t->encrypts ? cipher->ops->encrypt : cipher->ops->decrypt)(
-                cipher, (uint32_t)t->address, file.bytes, file.bytes, (uint32_t)file.len);
+        esp_err_t err = (t->encrypts ? cipher->ops->encrypt : cipher->ops->decrypt)(
+            cipher, (uint32_t)t->address, file.bytes, file.bytes, (uint32_t)file.len);
         code = err == ESP_OK ? CLI_DONE : cli_fail_with(err, "%s cannot be translated", t->in);
     }
     if (code == CLI_DONE && !cli_write_file(t->out, file.bytes, file.len)) {
@@ -89,8 +88,8 @@ static int run_translation(const struct translation *t)
     if (!cli_read_file(t->key_file, FLASH_KEY_FILE_MAX, &key)) {
         return CLI_FAILED;
     }
-    esp_err_t err = flash_encryption_init(&encryption, scheme, key.bytes, key.len,
-                                          (uint32_t)t->crypt_config);
+    esp_err_t err =
+        flash_encryption_init(&encryption, scheme, key.bytes, key.len, (uint32_t)t->crypt_config);
     size_t key_len = key.len;
     esp_crypto_secret.wipe(key.bytes, key.len);
     free(key.bytes);
@@ -191,12 +190,13 @@ const struct cli_command flash_encrypt_command = {
     .name = "flash encrypt",
     .summary = "encrypt a file for an address of an encrypted flash",
     .usage = "flash encrypt --chip CHIP --key FILE --address N IN OUT",
-    .help = "Writes to OUT what an encrypted flash holds when it holds IN at that address, as "
-            "espsecure encrypt-flash-data\n"
-            "does. \"-\" is standard input or output. The length is a multiple of 16; for esp32 it is "
-            "filled up with 0xFF.\n\n" OPTIONS_HELP
-            "example:  esp-ota flash encrypt --chip esp32c3 --key key.bin --address 0x10000 v1.bin "
-            "v1.enc\n",
+    .help =
+        "Writes to OUT what an encrypted flash holds when it holds IN at that address, as "
+        "espsecure encrypt-flash-data\n"
+        "does. \"-\" is standard input or output. The length is a multiple of 16; for esp32 it is "
+        "filled up with 0xFF.\n\n" OPTIONS_HELP
+        "example:  esp-ota flash encrypt --chip esp32c3 --key key.bin --address 0x10000 v1.bin "
+        "v1.enc\n",
     .run = run_encrypt,
 };
 

@@ -3,7 +3,8 @@
 
 #include "flash_encryption.h"
 
-#define FLASH_KEY_FILE_MAX 4096u // chosen: far above any key, so that a wrong file is named for its length
+#define FLASH_KEY_FILE_MAX                                                                         \
+    4096u // chosen: far above any key, so that a wrong file is named for its length
 
 /** "32 or 24 bytes" and so on: what a key file of this scheme may have. */
 static inline const char *flash_key_lens_text(enum flash_scheme scheme)

@@ -110,9 +110,9 @@ static int read_partition(const struct access *access)
     int code = CLI_FAILED;
     uint8_t *bytes = malloc(entry.pos.size ? entry.pos.size : 1);
     bool decrypts = is_translated(device, access, &entry);
-    esp_err_t err = bytes ? read_bytes(device->flash, decrypts, bytes, entry.pos.offset,
-                                       entry.pos.size)
-                          : ESP_ERR_NO_MEM;
+    esp_err_t err =
+        bytes ? read_bytes(device->flash, decrypts, bytes, entry.pos.offset, entry.pos.size)
+              : ESP_ERR_NO_MEM;
     if (err != ESP_OK) {
         cli_report_error(err, "%s: %s cannot be read", access->flash, access->label);
     } else if (cli_write_file(access->file, bytes, entry.pos.size)) {
@@ -180,9 +180,8 @@ static esp_err_t replace(esp_flash_t *flash, const struct cli_bytes *file,
     uint32_t len = ((uint32_t)file->len + SECTOR - 1) / SECTOR * SECTOR;
     esp_err_t err = esp_flash_erase_region(flash, pos->offset, len < pos->size ? len : pos->size);
     if (err == ESP_OK) {
-        err = encrypts
-                  ? flash_encrypt_write(flash, pos->offset, file->bytes, (uint32_t)file->len)
-                  : esp_flash_write(flash, file->bytes, pos->offset, (uint32_t)file->len);
+        err = encrypts ? flash_encrypt_write(flash, pos->offset, file->bytes, (uint32_t)file->len)
+                       : esp_flash_write(flash, file->bytes, pos->offset, (uint32_t)file->len);
     }
     if (err == ESP_OK) {
         err = compare(flash, file, pos->offset, encrypts);

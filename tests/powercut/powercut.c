@@ -201,11 +201,13 @@ static int index_of(const char *name, const char *const *names, int count)
 
 static struct options parse(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"scenario", required_argument, NULL, 's'}, {"cut", required_argument, NULL, 'k'},
-        {"variant", required_argument, NULL, 'v'},  {"seed", required_argument, NULL, 'r'},
-        {"plant", required_argument, NULL, 'p'},    {"encrypt", required_argument, NULL, 'e'},
-        {0}};
+    static const struct option OPTIONS[] = {{"scenario", required_argument, NULL, 's'},
+                                            {"cut", required_argument, NULL, 'k'},
+                                            {"variant", required_argument, NULL, 'v'},
+                                            {"seed", required_argument, NULL, 'r'},
+                                            {"plant", required_argument, NULL, 'p'},
+                                            {"encrypt", required_argument, NULL, 'e'},
+                                            {0}};
     struct options options = {.variant = -1};
     int option;
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {

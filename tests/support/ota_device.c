@@ -103,9 +103,9 @@ static void start_encryption(void)
         return;
     }
     enum flash_scheme scheme = strcmp(wish, "esp32") == 0 ? FLASH_SCHEME_ESP32 : FLASH_SCHEME_XTS;
-    assert_int_equal(flash_encryption_init(&cipher, scheme, key, sizeof(key),
-                                           FLASH_CRYPT_CONFIG_DEFAULT),
-                     ESP_OK);
+    assert_int_equal(
+        flash_encryption_init(&cipher, scheme, key, sizeof(key), FLASH_CRYPT_CONFIG_DEFAULT),
+        ESP_OK);
     s_chip.cipher = &cipher.base;
 }
 
@@ -190,7 +190,8 @@ void device_read(uint32_t address, void *out, uint32_t len)
 {
     memcpy(out, device_bytes(address), len);
     if (s_chip.cipher) {
-        assert_int_equal(s_chip.cipher->ops->decrypt(s_chip.cipher, address, out, out, len), ESP_OK);
+        assert_int_equal(s_chip.cipher->ops->decrypt(s_chip.cipher, address, out, out, len),
+                         ESP_OK);
     }
 }
 

@@ -30,8 +30,7 @@ static bool check_direction(struct flash_cipher *cipher, crypt_function crypt, u
         err = crypt(cipher, address + at, work + at, work + at, part);
         at += part;
     }
-    bool is_equal =
-        err == ESP_OK && vector_compare(work, in->len, wanted->data, wanted->len, why);
+    bool is_equal = err == ESP_OK && vector_compare(work, in->len, wanted->data, wanted->len, why);
     if (err != ESP_OK) {
         (void)snprintf(why, VECTOR_WHY_LEN, "%s", esp_err_to_name(err));
     }
@@ -91,11 +90,9 @@ bool check_flash_encryption(const struct vector_row *row, char *why)
         !vector_param(row, "key", text, sizeof(text)) || !vector_load(row, text, &key, why)) {
         return false;
     }
-    bool is_xts =
-        vector_param(row, "algo", text, sizeof(text)) && strcmp(text, "aes-xts") == 0;
-    esp_err_t err =
-        flash_encryption_init(&encryption, is_xts ? FLASH_SCHEME_XTS : FLASH_SCHEME_ESP32,
-                              key.data, key.len, config);
+    bool is_xts = vector_param(row, "algo", text, sizeof(text)) && strcmp(text, "aes-xts") == 0;
+    esp_err_t err = flash_encryption_init(
+        &encryption, is_xts ? FLASH_SCHEME_XTS : FLASH_SCHEME_ESP32, key.data, key.len, config);
     if (err != ESP_OK) {
         (void)snprintf(why, VECTOR_WHY_LEN, "key: %s", esp_err_to_name(err));
     }

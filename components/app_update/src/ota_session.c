@@ -23,11 +23,12 @@ struct ota_session {
     bool copies_to_final;
     bool erases_on_the_fly;
     bool is_resumed;
-    uint32_t position;     // next write of esp_ota_write
-    uint32_t erased_end;   // on the fly: everything below is erased or written
-    uint32_t end;          // of the last byte that stands on flash
-    uint32_t written;      // bytes written in this session
-    uint8_t pending[BLOCK]; // encrypted: the bytes below position that do not make a whole block yet
+    uint32_t position;   // next write of esp_ota_write
+    uint32_t erased_end; // on the fly: everything below is erased or written
+    uint32_t end;        // of the last byte that stands on flash
+    uint32_t written;    // bytes written in this session
+    uint8_t
+        pending[BLOCK]; // encrypted: the bytes below position that do not make a whole block yet
     uint32_t pending_len;
     const uint8_t *mapped; // the staging partition through the chip's mapping; NULL: not mapped
     esp_partition_mmap_handle_t mapping;
@@ -203,10 +204,10 @@ static esp_err_t open_session(const esp_partition_t *partition, struct ota_sessi
         free(session);
         return err;
     }
-    const void *mapped = NULL; // of an encrypted partition it would cost as much memory as the image has bytes
-    if (!known->encrypted &&
-        esp_partition_mmap(known, 0, known->size, ESP_PARTITION_MMAP_DATA, &mapped,
-                           &session->mapping) == ESP_OK) {
+    const void *mapped =
+        NULL; // of an encrypted partition it would cost as much memory as the image has bytes
+    if (!known->encrypted && esp_partition_mmap(known, 0, known->size, ESP_PARTITION_MMAP_DATA,
+                                                &mapped, &session->mapping) == ESP_OK) {
         session->mapped = mapped;
     }
     start_verifier(session);
@@ -362,7 +363,8 @@ esp_err_t esp_ota_get_prefix_digest(esp_ota_handle_t handle, uint32_t *image_off
         return ESP_ERR_INVALID_ARG;
     }
     bool is_image = has_image(session->final);
-    if (!session->is_followed || session->pending_len > 0 || (is_image && !is_hash_of_image_running(session))) {
+    if (!session->is_followed || session->pending_len > 0 ||
+        (is_image && !is_hash_of_image_running(session))) {
         return ESP_ERR_NOT_SUPPORTED;
     }
     struct crypto_hash hash = is_image ? session->verifier.hash : session->hash;

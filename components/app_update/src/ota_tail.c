@@ -17,7 +17,8 @@ static const char *TAG = "esp_ota_ops";
 #define VERSION    1u
 #define SCAN_CHUNK 256u // chosen: on the stack
 #define BLOCK      FLASH_CIPHER_BLOCK
-#define SIGNATURE  128u // chosen: room for what may follow a verified image in its sector (a v1 signature: 68 bytes)
+#define SIGNATURE                                                                                  \
+    128u // chosen: room for what may follow a verified image in its sector (a v1 signature: 68 bytes)
 
 // The blocks of a record of a copy that are all 0xFF: behind its labels, before the block of the CRC.
 #define ENCRYPTED_GAP     128u

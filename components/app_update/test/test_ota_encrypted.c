@@ -88,8 +88,9 @@ static void offsets_are_those_of_blocks(void **state)
     assert_int_equal(esp_ota_write_with_offset(handle, bytes, 32, 64), ESP_OK);
     assert_true(device_holds(SLOT + 64, bytes, 32));
     assert_int_equal(esp_ota_abort(handle), ESP_OK);
-    assert_int_equal(esp_ota_resume(device_partition("ota_1"), OTA_WITH_SEQUENTIAL_WRITES, 8, &handle),
-                     ESP_ERR_INVALID_ARG);
+    assert_int_equal(
+        esp_ota_resume(device_partition("ota_1"), OTA_WITH_SEQUENTIAL_WRITES, 8, &handle),
+        ESP_ERR_INVALID_ARG);
 }
 
 static void a_failed_write_can_be_seen_and_loses_no_count(void **state)

@@ -742,8 +742,8 @@ static void sessions_run_in_two_threads(void **state)
             vTaskDelay(1);
         }
         assert_int_equal(workers[i].err, ESP_OK);
-        assert_true(device_holds(i ? 0x30000 : 0x20000, workers[i].image.bytes,
-                                 workers[i].image.len));
+        assert_true(
+            device_holds(i ? 0x30000 : 0x20000, workers[i].image.bytes, workers[i].image.len));
         free(workers[i].image.bytes);
     }
 }

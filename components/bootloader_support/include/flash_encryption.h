@@ -21,8 +21,9 @@ enum flash_scheme {
     FLASH_SCHEME_XTS,   // XTS-AES-128 or -256, all chips but ESP32
 };
 
-#define FLASH_KEY_LEN_MAX          64u
-#define FLASH_CRYPT_CONFIG_DEFAULT 0xFu // fact: what ESP-IDF and espsecure use: all ranges of the key are tweaked
+#define FLASH_KEY_LEN_MAX 64u
+#define FLASH_CRYPT_CONFIG_DEFAULT                                                                 \
+    0xFu // fact: what ESP-IDF and espsecure use: all ranges of the key are tweaked
 
 /** The caller's memory; must stay where it is between init and deinit. Fields are private. */
 struct flash_encryption {

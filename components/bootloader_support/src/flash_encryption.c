@@ -106,7 +106,8 @@ static bool is_tweaked(uint32_t config, uint32_t i)
 /** Flips the bits of the key that the address says. Bit 0 is the top bit of byte 0. */
 static void tweak_key(const struct flash_encryption *e, uint32_t unit, uint8_t key[ESP32_KEY])
 {
-    static const int LAST_RUN[] = {14, 12, 10, 8}; // fact: where the shorter run of each round begins
+    static const int LAST_RUN[] = {14, 12, 10,
+                                   8}; // fact: where the shorter run of each round begins
     uint32_t i = 0;
     memcpy(key, e->key, ESP32_KEY);
     for (int round = 0; round < 4; round++) {
@@ -163,10 +164,9 @@ static esp_err_t run_xts(struct flash_cipher *cipher, uint32_t address, const vo
 {
     struct flash_encryption *e = from_base(cipher);
     lock(e);
-    bool is_done =
-        CRYPTO->aes_set_key(e->data, e->key, e->key_len / 2, encrypts) &&
-        CRYPTO->aes_set_key(e->tweak, e->key + e->key_len / 2, e->key_len / 2, true) &&
-        run_units(e, xts_unit, XTS_UNIT, address, in, out, len, encrypts);
+    bool is_done = CRYPTO->aes_set_key(e->data, e->key, e->key_len / 2, encrypts) &&
+                   CRYPTO->aes_set_key(e->tweak, e->key + e->key_len / 2, e->key_len / 2, true) &&
+                   run_units(e, xts_unit, XTS_UNIT, address, in, out, len, encrypts);
     unlock(e);
     return is_done ? ESP_OK : ESP_FAIL;
 }

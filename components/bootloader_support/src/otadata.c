@@ -93,8 +93,8 @@ esp_err_t otadata_read(esp_flash_t *chip, uint32_t address,
 {
     esp_ota_select_entry_t read[OTADATA_RECORD_COUNT];
     for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
-        esp_err_t err = flash_plain_read(chip, &read[i], address + (uint32_t)i * OTADATA_SECTOR_SIZE,
-                                       sizeof(read[i]));
+        esp_err_t err = flash_plain_read(
+            chip, &read[i], address + (uint32_t)i * OTADATA_SECTOR_SIZE, sizeof(read[i]));
         if (err != ESP_OK) {
             return err;
         }

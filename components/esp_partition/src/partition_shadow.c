@@ -37,8 +37,8 @@ static void refresh(struct flash_watch *watch, uint32_t address, uint32_t len)
 {
     struct shadow *shadow = (struct shadow *)watch;
     uint32_t start = address > watch->address ? address : watch->address;
-    uint32_t end = address + len < watch->address + watch->len ? address + len
-                                                               : watch->address + watch->len;
+    uint32_t end =
+        address + len < watch->address + watch->len ? address + len : watch->address + watch->len;
     esp_err_t err =
         flash_plain_read(NULL, shadow->bytes + (start - watch->address), start, end - start);
     if (err != ESP_OK) {

@@ -44,7 +44,8 @@ struct flash_ops {
     const void *(*map)(esp_flash_t *chip, uint32_t address, uint32_t len);
 };
 
-#define FLASH_CIPHER_BLOCK 16u // fact: flash encryption works on blocks of this size at multiples of it
+#define FLASH_CIPHER_BLOCK                                                                         \
+    16u // fact: flash encryption works on blocks of this size at multiples of it
 
 struct flash_cipher;
 
@@ -81,7 +82,8 @@ struct esp_flash_t {
     const struct flash_ops *ops;
     struct flash_geometry geometry;
     struct flash_watch *watches; // owned by spi_flash.c; NULL initially
-    struct flash_cipher *cipher; // NULL: flash encryption is off. Set when the device powers on, never changed
+    struct flash_cipher
+        *cipher; // NULL: flash encryption is off. Set when the device powers on, never changed
 };
 
 /** Pointer to flash contents for reading, or NULL when the chip cannot be mapped or the range leaves it.

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#define BLOCK       FLASH_CIPHER_BLOCK
-#define WRITE_CHUNK 1024u // chosen: ciphertext on the stack; larger than any record that must be one operation
+#define BLOCK FLASH_CIPHER_BLOCK
+#define WRITE_CHUNK                                                                                \
+    4096u // chosen: one sector on the stack; larger than any record that must be one operation
 
 static esp_flash_t *chip_or_default(esp_flash_t *chip)
 {

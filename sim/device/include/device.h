@@ -25,8 +25,9 @@ struct device_options {
     bool is_chip_optional; // an unknown chip is no error: chip.chip_id is ESP_CHIP_ID_INVALID then
     bool rollback;         // as CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, for the running application
     uint32_t table_offset; // where the partition table stands; 0: 0x8000
-    const char *flash_key; // file with the key of the flash encryption; NULL: "<path>.key" where it is on. A device
-                           // without eFuse file counts as encrypted when it is given
+    const char *
+        flash_key; // file with the key of the flash encryption; NULL: "<path>.key" where it is on. A device
+                   // without eFuse file counts as encrypted when it is given
 };
 
 /** Where the chip's identity was found. */

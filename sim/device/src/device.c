@@ -23,7 +23,7 @@ static esp_err_t load_table(struct device *device)
     esp_err_t err = boot_slots_load(device->flash, device->table_offset, &device->slots);
     if (err == ESP_OK) {
         err = flash_plain_read(device->flash, device->table, device->table_offset,
-                             sizeof(device->table));
+                               sizeof(device->table));
     }
     if (err == ESP_OK) {
         err = esp_flash_get_size(device->flash, &device->flash_size);

@@ -25,10 +25,11 @@
 
 #define RECOVERY_SECTOR_BITS 12u // fact: EFUSE_RECOVERY_BOOTLOADER_FLASH_SECTOR_LEN
 #define KEY_COUNT            3u
-#define CRYPT_CNT_BITS_ESP32 7u // fact: FLASH_CRYPT_CNT; SPI_BOOT_CRYPT_CNT of the other chips has 3
-#define CRYPT_CNT_BITS       3u
-#define CRYPT_CONFIG_BITS    4u
-#define KEY_DIGEST_BITS      256u
+#define CRYPT_CNT_BITS_ESP32                                                                       \
+    7u // fact: FLASH_CRYPT_CNT; SPI_BOOT_CRYPT_CNT of the other chips has 3
+#define CRYPT_CNT_BITS    3u
+#define CRYPT_CONFIG_BITS 4u
+#define KEY_DIGEST_BITS   256u
 
 static const uint8_t MAGIC[MAGIC_LEN] = {'E', 'S', 'P', 'E', 'F', 'U', 'S', 'E'};
 
@@ -92,9 +93,9 @@ struct efuse_place sim_efuse_place(enum efuse_field field, esp_chip_id_t chip_id
                                                             KEY_DIGEST_BITS / 8,
                                     0, KEY_DIGEST_BITS};
     case EFUSE_FLASH_CRYPT_CNT:
-        return (struct efuse_place){
-            CRYPT_CNT_OFFSET, 0,
-            chip_id == ESP_CHIP_ID_ESP32 ? CRYPT_CNT_BITS_ESP32 : CRYPT_CNT_BITS};
+        return (struct efuse_place){CRYPT_CNT_OFFSET, 0,
+                                    chip_id == ESP_CHIP_ID_ESP32 ? CRYPT_CNT_BITS_ESP32
+                                                                 : CRYPT_CNT_BITS};
     case EFUSE_FLASH_CRYPT_CONFIG:
         return (struct efuse_place){CRYPT_CONFIG_OFFSET, 0,
                                     chip_id == ESP_CHIP_ID_ESP32 ? CRYPT_CONFIG_BITS : 0};
