@@ -24,21 +24,14 @@ struct ota_session {
     bool copies_to_final;
     bool erases_on_the_fly;
     bool is_resumed;
-<<<<<<< HEAD
-    uint32_t position;   // next write of esp_ota_write
-    uint32_t erased_end; // on the fly: everything below is erased or written
-    uint32_t end;        // of the last byte that stands on flash
-    uint32_t written;    // bytes written in this session
-    uint8_t
-        pending[BLOCK]; // encrypted: the bytes below position that do not make a whole block yet
-    uint32_t pending_len;
-=======
     uint32_t position;    // next write of esp_ota_write
     struct ota_room room; // on the fly: what may be written to
     esp_ota_tuning_t tuning;
-    uint32_t end;          // of the last byte that stands on flash
-    uint32_t written;      // bytes written in this session
->>>>>>> main
+    uint32_t end;     // of the last byte that stands on flash
+    uint32_t written; // bytes written in this session
+    uint8_t
+        pending[BLOCK]; // encrypted: the bytes below position that do not make a whole block yet
+    uint32_t pending_len;
     const uint8_t *mapped; // the staging partition through the chip's mapping; NULL: not mapped
     esp_partition_mmap_handle_t mapping;
     bool is_followed;               // verifier or hash has seen everything below position
@@ -548,55 +541,6 @@ static esp_err_t program(struct ota_session *session, const uint8_t *data, uint3
     return err;
 }
 
-<<<<<<< HEAD
-// Bytes enough to complete the block that waits are taken from data first.
-static esp_err_t complete_pending(struct ota_session *session, const uint8_t *data, uint32_t len)
-{
-    uint8_t block[BLOCK];
-    memcpy(block, session->pending, session->pending_len);
-    memcpy(block + session->pending_len, data, len);
-    return program(session, block, session->position - session->pending_len, BLOCK);
-}
-
-// fact: ESP-IDF keeps what makes no whole block of the flash encryption until more comes. What is behind it in the block
-// is 0 in the first that was put together and 0xFF in later ones; the end of an update writes that too.
-static esp_err_t program_blocks(struct ota_session *session, const uint8_t *data, uint32_t len)
-{
-    uint32_t had = session->pending_len;
-    if (had + len < BLOCK) {
-        memcpy(session->pending + had, data, len);
-        session->pending_len += len;
-        return ESP_OK;
-    }
-    uint32_t first = had > 0 ? BLOCK - had : 0;
-    uint32_t middle = (len - first) / BLOCK * BLOCK;
-    uint32_t last = len - first - middle;
-    esp_err_t err = first > 0 ? complete_pending(session, data, first) : ESP_OK;
-    if (err == ESP_OK && middle > 0) {
-        err = program(session, data + first, session->position + first, middle);
-    }
-    if (err == ESP_OK) {
-        if (first > 0) {
-            memset(session->pending, 0xFF, BLOCK);
-        }
-        memcpy(session->pending, data + first + middle, last);
-        session->pending_len = last;
-    }
-    return err;
-}
-
-// At the end, the block that never became whole.
-static esp_err_t program_pending(struct ota_session *session)
-{
-    if (session->pending_len == 0) {
-        return ESP_OK;
-    }
-    uint32_t offset = session->position - session->pending_len;
-    look_for_other_changes(session);
-    esp_err_t err = program(session, session->pending, offset, BLOCK);
-    watch_again(session);
-    session->pending_len = 0;
-=======
 static void yield(const struct ota_session *session)
 {
     if (session->tuning.yield) {
@@ -632,15 +576,65 @@ static esp_err_t write_part(struct ota_session *session, const uint8_t *data, ui
 }
 
 // What was followed cannot be taken back: after an error the image is verified by a pass of its own.
-static esp_err_t write_all(struct ota_session *session, const uint8_t *data, uint32_t len)
+static esp_err_t write_all(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                           uint32_t len)
 {
     esp_err_t err = ESP_OK;
     uint32_t part = 0;
     for (uint32_t at = 0; at < len && err == ESP_OK; at += part) {
-        err = write_part(session, data + at, session->position + at, len - at, &part);
+        err = write_part(session, data + at, offset + at, len - at, &part);
     }
     session->is_followed = session->is_followed && err == ESP_OK;
->>>>>>> main
+    return err;
+}
+
+// Bytes enough to complete the block that waits are taken from data first.
+static esp_err_t complete_pending(struct ota_session *session, const uint8_t *data, uint32_t len)
+{
+    uint8_t block[BLOCK];
+    memcpy(block, session->pending, session->pending_len);
+    memcpy(block + session->pending_len, data, len);
+    return write_all(session, block, session->position - session->pending_len, BLOCK);
+}
+
+// fact: ESP-IDF keeps what makes no whole block of the flash encryption until more comes. What is behind it in the block
+// is 0 in the first that was put together and 0xFF in later ones; the end of an update writes that too.
+static esp_err_t write_blocks(struct ota_session *session, const uint8_t *data, uint32_t len)
+{
+    uint32_t had = session->pending_len;
+    if (had + len < BLOCK) {
+        memcpy(session->pending + had, data, len);
+        session->pending_len += len;
+        return ESP_OK;
+    }
+    uint32_t first = had > 0 ? BLOCK - had : 0;
+    uint32_t middle = (len - first) / BLOCK * BLOCK;
+    uint32_t last = len - first - middle;
+    esp_err_t err = first > 0 ? complete_pending(session, data, first) : ESP_OK;
+    if (err == ESP_OK && middle > 0) {
+        err = write_all(session, data + first, session->position + first, middle);
+    }
+    if (err == ESP_OK) {
+        if (first > 0) {
+            memset(session->pending, 0xFF, BLOCK);
+        }
+        memcpy(session->pending, data + first + middle, last);
+        session->pending_len = last;
+    }
+    return err;
+}
+
+// At the end, the block that never became whole.
+static esp_err_t write_pending(struct ota_session *session)
+{
+    if (session->pending_len == 0) {
+        return ESP_OK;
+    }
+    uint32_t offset = session->position - session->pending_len;
+    look_for_other_changes(session);
+    esp_err_t err = write_all(session, session->pending, offset, BLOCK);
+    watch_again(session);
+    session->pending_len = 0;
     return err;
 }
 
@@ -664,16 +658,8 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
         return ESP_ERR_INVALID_SIZE;
     }
     look_for_other_changes(session);
-<<<<<<< HEAD
-    err = erase_ahead(session, session->position + (uint32_t)size);
-    if (err == ESP_OK) {
-        err = session->staging->encrypted
-                  ? program_blocks(session, data, (uint32_t)size)
-                  : program(session, data, session->position, (uint32_t)size);
-    }
-=======
-    err = write_all(session, data, (uint32_t)size);
->>>>>>> main
+    err = session->staging->encrypted ? write_blocks(session, data, (uint32_t)size)
+                                      : write_all(session, data, session->position, (uint32_t)size);
     watch_again(session);
     if (err == ESP_OK) {
         session->position += (uint32_t)size;
@@ -732,7 +718,7 @@ esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle)
         return ESP_ERR_NOT_FOUND;
     }
     look_for_other_changes(session);
-    esp_err_t err = ota_room_make_ahead(&session->room, session->position);
+    esp_err_t err = ota_room_make_ahead(&session->room, session->position - session->pending_len);
     watch_again(session);
     yield(session);
     return err;
@@ -774,7 +760,7 @@ static esp_err_t finish_session(struct ota_session *session)
         ESP_LOGE(TAG, "nothing was written to %s", session->staging->label);
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = program_pending(session);
+    esp_err_t err = write_pending(session);
     if (err == ESP_OK) {
         err = judge(session);
     }
