@@ -37,7 +37,7 @@ def test_an_update_is_encrypted_on_flash_and_boots(program, device, site, chip, 
     assert dev.boot()["version"] == "2.0.0"
 
 
-def test_a_staged_partition_of_an_encrypted_device_has_no_record_in_the_clear(program, device, site):
+def test_the_journal_of_a_download_is_not_in_the_clear(program, device, site):
     """The journal of an interrupted download is encrypted as well: neither its magic nor the ETag can be seen."""
     from hostile import CUT, HostileServer, head, steps
     dev = device(factory=program.firmware("v1.bin"))
