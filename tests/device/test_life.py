@@ -83,6 +83,17 @@ def test_without_rollback_nothing_is_on_trial(alive):
     assert "ended with a panic" in last["error"]
 
 
+def test_a_program_built_without_rollback_is_not_on_trial_unless_asked_for(alive):
+    device = alive()
+    device.install(device.pack("2-forget", "--app-rollback", "off"))
+    boots, _, _ = device.run(3)
+    assert [(boot["version"], boot["rollback"]) for boot in boots] == [("2-forget", False)] * 3
+    device.install(device.pack("2-forget", "--app-rollback", "on"))
+    assert [boot["version"] for boot in device.run(2)[0]] == ["2-forget", "1"]
+    device.install(device.pack("2-forget", "--app-rollback", "off"))
+    assert [boot["version"] for boot in device.run(2, "--rollback", "on")[0]] == ["2-forget", "1"]
+
+
 def test_deep_sleep_is_reported_and_ends_the_run(alive):
     boots, last, _ = alive(first="1-sleep").run(5)
     assert len(boots) == 1 and boots[0]["end"] == "deep_sleep" and boots[0]["sleep_us"] == 5000000
@@ -157,11 +168,17 @@ def test_what_the_options_say_is_what_the_program_learns(alive, program):
     (["--chip", "esp32"], "--chip linux"),
     (["--chip", "linux", "--size", "64K"], "do not go with --elf"),
     (["--chip", "linux", "--version", "1"], "carries no descriptor"),
+    (["--chip", "linux", "--app-rollback", "perhaps"], "--app-rollback is on or off"),
 ])
 def test_packing_says_what_is_missing(program, firmware_elf, options, sentence):
     run = program.run("image", "build", "--elf", firmware_elf, *options, "-o", "out.bin")
     assert run.returncode in (1, 2) and sentence in run.stderr, run.shown
     assert not (program.folder / "out.bin").exists()
+
+
+def test_app_rollback_is_about_programs(program):
+    run = program.run("image", "build", "--chip", "linux", "--project", "p", "--version", "1", "--app-rollback", "on", "-o", "out.bin")
+    assert run.returncode == 2 and "goes with --elf" in run.stderr, run.shown
 
 
 def test_only_programs_are_packed(program):

@@ -8,6 +8,7 @@
 #include "esp_app_desc.h"
 #include "esp_efuse.h"
 #include "esp_log.h"
+#include "host_image.h"
 #include "nor_flash.h"
 #include "sim_efuse.h"
 
@@ -142,6 +143,38 @@ esp_err_t device_start_application(struct device *device, struct boot_decision *
         *out = decision;
     }
     return ESP_OK;
+}
+
+// Where the image stands that otadata selects, an unconfirmed one included; size 0: nowhere.
+static esp_partition_pos_t selected_slot(const struct device *device)
+{
+    const struct boot_slots *slots = &device->slots;
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    if (slots->otadata.size >= OTADATA_MIN_SIZE && slots->ota_count > 0 &&
+        otadata_read(device->flash, slots->otadata.offset, records) == ESP_OK &&
+        otadata_active(records) != OTADATA_NONE) {
+        uint32_t slot = otadata_slot(records[otadata_active(records)].ota_seq, slots->ota_count);
+        return slot < BOOT_SLOT_MAX ? slots->ota[slot] : (esp_partition_pos_t){0, 0};
+    }
+    return slots->factory.size > 0 ? slots->factory : slots->ota[0];
+}
+
+bool device_wants_rollback(const struct device *device)
+{
+    esp_partition_pos_t pos = selected_slot(device);
+    struct {
+        esp_image_header_t header;
+        esp_image_segment_header_t segment;
+        esp_app_desc_t desc;
+    } start;
+    if (pos.size < sizeof(start) ||
+        esp_flash_read(device->flash, &start, pos.offset, sizeof(start)) != ESP_OK) {
+        return true;
+    }
+    bool is_host = start.header.magic == ESP_IMAGE_HEADER_MAGIC &&
+                   start.header.chip_id == ESP_CHIP_ID_LINUX &&
+                   start.desc.magic_word == ESP_APP_DESC_MAGIC_WORD;
+    return !is_host || start.desc.reserv3[0] != HOST_IMAGE_ROLLBACK_OFF;
 }
 
 // ----------------------------------------------------------------------- the table
