@@ -43,7 +43,7 @@ def test_v2_that_hangs_gives_way_to_v1(alive, site):
 def test_a_program_for_real_silicon_is_refused_by_the_running_firmware(alive, site):
     device = alive(first="1-update")
     serve(device, site, device.program.firmware("esp32.bin", chip="esp32"))
-    boots, _, _ = device.run(1, code=1)  # ESP_ERROR_CHECK of the firmware aborts
+    boots, _, _ = device.run(1, code=1)  # the firmware aborts
     assert boots[0]["end"] == "panic"
     assert device.states() == ["VALID", None]
 

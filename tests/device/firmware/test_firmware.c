@@ -28,6 +28,15 @@
 
 static const char *TAG = "firmware";
 
+// ESP_ERROR_CHECK() of every build: with NDEBUG the macro lets errors pass.
+static void must(esp_err_t err)
+{
+    if (err != ESP_OK) {
+        ESP_LOGE(TAG, "%s", esp_err_to_name(err));
+        abort();
+    }
+}
+
 static char *read_text(const char *path)
 {
     static char s_text[2][8192];
@@ -45,7 +54,7 @@ static char *read_text(const char *path)
 
 static void confirm(void)
 {
-    ESP_ERROR_CHECK(esp_ota_mark_app_valid_cancel_rollback());
+    must(esp_ota_mark_app_valid_cancel_rollback());
     ESP_LOGI(TAG, "confirmed");
 }
 
@@ -56,7 +65,7 @@ static void update(const char *file)
     esp_http_client_config_t http = {
         .url = url, .cert_pem = read_text("ca.pem"), .timeout_ms = 10000};
     esp_https_ota_config_t config = {.http_config = &http};
-    ESP_ERROR_CHECK(esp_https_ota(&config));
+    must(esp_https_ota(&config));
     ESP_LOGI(TAG, "updated");
     esp_restart();
 }
@@ -64,7 +73,7 @@ static void update(const char *file)
 static void feed_then_confirm(void)
 {
     for (int i = 0; i < 15; i++) { // in all longer than the watchdog of the test
-        ESP_ERROR_CHECK(esp_task_wdt_reset());
+        must(esp_task_wdt_reset());
         vTaskDelay(pdMS_TO_TICKS(100));
     }
     confirm();
