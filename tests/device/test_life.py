@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -205,6 +206,16 @@ def test_the_power_switch_ends_device_and_program(alive, number):
     assert code == 0 and "switched off" in out
     assert not os.path.exists(f"/proc/{child}")
     device.program.done("boot", "--flash", device.flash)  # the flash is free again
+
+
+def test_a_killed_supervisor_takes_the_program_along(alive):
+    device = alive(first="1-wait")
+    process = device.start()
+    assert any("confirmed" in line for line in process.stderr)
+    stop(process, signal.SIGKILL)
+    deadline = time.monotonic() + 30  # nothing tells us when the kernel has ended the program; the lock shows it
+    while device.program.run("boot", "--flash", device.flash).returncode != 0:
+        assert time.monotonic() < deadline, "the program lives on and holds the flash"
 
 
 def test_nobody_else_gets_the_flash_while_the_device_runs(alive):
