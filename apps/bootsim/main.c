@@ -25,7 +25,7 @@ static int usage(FILE *to)
 }
 
 // The log of a bootloader is its output, not a message beside it.
-static int print_to_stdout(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int print_to_stdout(const char *format, va_list args)
 {
     return vprintf(format, args);
 }

@@ -160,7 +160,7 @@ void cli_forget_log(void)
     s_logged[0] = 0;
 }
 
-static int take_log_line(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int take_log_line(const char *format, va_list args)
 {
     char line[SENTENCE_LEN];
     (void)vsnprintf(line, sizeof(line), format, args); // cut when too long
