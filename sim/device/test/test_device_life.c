@@ -87,7 +87,7 @@ static int create_device(void **state)
     strcpy(f->folder, "/tmp/life.XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     (void)snprintf(f->path, sizeof(f->path), "%s/a dev.bin", f->folder);
-    (void)snprintf(f->efuse_path, sizeof(f->efuse_path), "%s.efuse", f->path);
+    (void)snprintf(f->efuse_path, sizeof(f->efuse_path), "%.95s.efuse", f->path);
     put_entry(&entries[0], PART_TYPE_DATA, PART_SUBTYPE_DATA_OTA, OTADATA, 0x2000);
     put_entry(&entries[1], PART_TYPE_APP, 0x10, OTA_0, OTA_1 - OTA_0);
     put_entry(&entries[2], PART_TYPE_APP, 0x11, OTA_1, FLASH_SIZE - OTA_1);
