@@ -28,6 +28,7 @@ struct device_options {
     const char *
         flash_key; // file with the key of the flash encryption; NULL: "<path>.key" where it is on. A device
                    // without eFuse file counts as encrypted when it is given
+    int flash_fd; // the flash file, open and locked, see nor_flash_open_descriptor(); 0: open path
 };
 
 /** Where the chip's identity was found. */
@@ -83,6 +84,12 @@ esp_err_t device_boot(struct device *device, bool rollback, bool dry_run,
  * @return as boot_select()
  */
 esp_err_t device_start_application(struct device *device, struct boot_decision *out) ESP_MUST_CHECK;
+
+/**
+ * Whether the device's bootloader has rollback, as far as the selected image tells: a host program that was built without
+ * it never confirms itself, so it is not put on trial. Every other image: true.
+ */
+bool device_wants_rollback(const struct device *device);
 
 /** Index of the table entry with a label, or -1. */
 int device_find_label(const struct device *device, const char *label);

@@ -9,6 +9,7 @@
 #include "esp_efuse.h"
 #include "esp_log.h"
 #include "flash_ops.h"
+#include "host_image.h"
 #include "nor_flash.h"
 #include "sim_efuse.h"
 
@@ -49,7 +50,7 @@ static esp_err_t check_key(const struct device *device)
     return err;
 }
 
-static void hand_over(const struct device *device, uint32_t app_address, bool rollback)
+void device_hand_over(const struct device *device, uint32_t app_address, bool rollback)
 {
     struct boot_handover handover = BOOT_HANDOVER_DEFAULT();
     handover.chip = device->chip;
@@ -62,7 +63,10 @@ static void hand_over(const struct device *device, uint32_t app_address, bool ro
 static esp_err_t open_parts(struct device *device, const char *path,
                             const struct device_options *options)
 {
-    esp_err_t err = nor_flash_open(path, options->read_only, &device->flash);
+    esp_err_t err =
+        options->flash_fd > 0
+            ? nor_flash_open_descriptor(options->flash_fd, path, options->read_only, &device->flash)
+            : nor_flash_open(path, options->read_only, &device->flash);
     if (err != ESP_OK) {
         return err;
     }
@@ -104,7 +108,7 @@ esp_err_t device_open(const char *path, const struct device_options *options, st
         device_close(device);
         return err;
     }
-    hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
+    device_hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
     *out = device;
     return ESP_OK;
 }
@@ -151,8 +155,8 @@ esp_err_t device_start_application(struct device *device, struct boot_decision *
         return err;
     }
     bool runs = decision.booted != BOOT_INDEX_NONE;
-    hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE,
-              boot_handover_get()->rollback);
+    device_hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE,
+                     boot_handover_get()->rollback);
     const esp_app_desc_t *desc = runs ? image_app_desc(&decision.image) : NULL;
     if (desc) {
         esp_app_set_description(desc);
@@ -164,6 +168,38 @@ esp_err_t device_start_application(struct device *device, struct boot_decision *
         *out = decision;
     }
     return ESP_OK;
+}
+
+// Where the image stands that otadata selects, an unconfirmed one included; size 0: nowhere.
+static esp_partition_pos_t selected_slot(const struct device *device)
+{
+    const struct boot_slots *slots = &device->slots;
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    if (slots->otadata.size >= OTADATA_MIN_SIZE && slots->ota_count > 0 &&
+        otadata_read(device->flash, slots->otadata.offset, records) == ESP_OK &&
+        otadata_active(records) != OTADATA_NONE) {
+        uint32_t slot = otadata_slot(records[otadata_active(records)].ota_seq, slots->ota_count);
+        return slot < BOOT_SLOT_MAX ? slots->ota[slot] : (esp_partition_pos_t){0, 0};
+    }
+    return slots->factory.size > 0 ? slots->factory : slots->ota[0];
+}
+
+bool device_wants_rollback(const struct device *device)
+{
+    esp_partition_pos_t pos = selected_slot(device);
+    struct {
+        esp_image_header_t header;
+        esp_image_segment_header_t segment;
+        esp_app_desc_t desc;
+    } start;
+    if (pos.size < sizeof(start) ||
+        flash_plain_read(device->flash, &start, pos.offset, sizeof(start)) != ESP_OK) {
+        return true;
+    }
+    bool is_host = start.header.magic == ESP_IMAGE_HEADER_MAGIC &&
+                   start.header.chip_id == ESP_CHIP_ID_LINUX &&
+                   start.desc.magic_word == ESP_APP_DESC_MAGIC_WORD;
+    return !is_host || start.desc.reserv3[0] != HOST_IMAGE_ROLLBACK_OFF;
 }
 
 // ----------------------------------------------------------------------- the table

@@ -16,3 +16,5 @@ esp_err_t device_encryption_begin(struct device *device, const char *path,
                                   const struct device_options *options) ESP_MUST_CHECK;
 
 void device_encryption_end(struct device *device);
+// Tells the rest of the stack what runs and how the bootloader was built.
+void device_hand_over(const struct device *device, uint32_t app_address, bool rollback);
