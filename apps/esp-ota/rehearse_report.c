@@ -1,3 +1,5 @@
+#define _POSIX_C_SOURCE 200809L // open_memstream
+
 // The page with both timelines: one file, no scripts, readable without a network.
 
 #include "rehearse.h"

@@ -61,10 +61,15 @@ static void add_event(struct rehearse_result *result, enum rehearse_activity act
     result->events[result->event_count++] = (struct rehearse_event){activity, start_ns, end_ns};
 }
 
+static uint64_t heap_in_use(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
 static void note_heap(struct stage_set *set)
 {
-    uint64_t now =
-        mallinfo2().uordblks - set->result->event_capacity * sizeof(struct rehearse_event);
+    uint64_t now = heap_in_use() - set->result->event_capacity * sizeof(struct rehearse_event);
     uint64_t above = now > set->heap_before ? now - set->heap_before : 0;
     if (above > set->result->peak_heap) {
         set->result->peak_heap = above;
@@ -229,7 +234,7 @@ bool rehearse_ours(const struct rehearse_plan *plan, struct rehearse_result *res
                                      .transport = sim_link_transport(set.link)};
     esp_https_ota_ext_t ext = {.max_retries = -1, .erase_before_header = plan->erase_early};
     esp_https_ota_config_t config = {.http_config = &http, .ota_resumption = true, .ext = &ext};
-    set.heap_before = mallinfo2().uordblks;
+    set.heap_before = heap_in_use();
     esp_err_t err = esp_https_ota_run(&config);
     finish_result(&set);
     close_set(&set);
