@@ -552,14 +552,14 @@ static esp_err_t complete(struct session *session)
 static esp_err_t move_bytes(struct session *session, size_t wanted)
 {
     int64_t end = session->written + (int64_t)wanted;
-    esp_err_t err = ESP_OK;
-    while (err == ESP_OK && session->written < end && !session->has_ended) {
+    esp_err_t err;
+    do {
         size_t left = (size_t)(end - session->written);
         err = fill_buffer(session, left < session->buffer_size ? left : session->buffer_size);
         if (err == ESP_OK) {
             err = write_buffer(session);
         }
-    }
+    } while (err == ESP_OK && session->written < end && !session->has_ended);
     return err;
 }
 
