@@ -7,6 +7,7 @@
 #pragma once
 
 #include "esp_app_format.h"
+#include "sdkconfig.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,11 +33,18 @@ struct boot_handover {
     bool anti_rollback; // as CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK; implies rollback
 };
 
-/** ESP32 v0.0, table at 0x8000, nothing runs, no rollback. */
+#ifdef CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK
+#define BOOT_ANTI_ROLLBACK_BUILD true // every device of this build counts secure versions
+#else
+#define BOOT_ANTI_ROLLBACK_BUILD false
+#endif
+
+/** ESP32 v0.0, table at 0x8000, nothing runs, rollback and anti-rollback as the stack was built. */
 #define BOOT_HANDOVER_DEFAULT()                                                                    \
     {                                                                                              \
         .chip = {.chip_id = ESP_CHIP_ID_ESP32}, .table_offset = 0x8000,                            \
-        .app_address = BOOT_APP_ADDRESS_NONE                                                       \
+        .app_address = BOOT_APP_ADDRESS_NONE, .rollback = BOOT_ANTI_ROLLBACK_BUILD,                \
+        .anti_rollback = BOOT_ANTI_ROLLBACK_BUILD                                                  \
     }
 
 /** Copies the facts of this boot. Call before any other thread runs. */
