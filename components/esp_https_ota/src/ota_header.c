@@ -89,7 +89,8 @@ static esp_err_t check_secure_version(const struct ota_header *header, const esp
         return ESP_ERR_OTA_VALIDATE_FAILED;
     }
     if (!esp_efuse_check_secure_version(desc->secure_version)) {
-        ESP_LOGE(TAG, "the image has secure version %" PRIu32 ", this device takes none below %" PRIu32,
+        ESP_LOGE(TAG,
+                 "the image has secure version %" PRIu32 ", this device takes none below %" PRIu32,
                  desc->secure_version, esp_efuse_read_secure_version());
         return ESP_ERR_OTA_SMALL_SEC_VER;
     }
@@ -126,9 +127,9 @@ esp_err_t ota_header_check(const struct ota_header *header)
     esp_app_desc_t desc;
     bool has_desc = read_app_desc(header, &desc);
     esp_err_t err = check_secure_version(header, has_desc ? &desc : NULL);
-    return err == ESP_OK ? esp_ota_check_image_validity(header->final->type, &image,
-                                                        has_desc ? &desc : NULL)
-                         : err;
+    return err == ESP_OK
+               ? esp_ota_check_image_validity(header->final->type, &image, has_desc ? &desc : NULL)
+               : err;
 }
 
 esp_err_t ota_header_check_size(const struct ota_header *header)

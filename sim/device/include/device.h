@@ -20,7 +20,7 @@ struct device_options {
     const char *chip; // name of the chip; NULL: as the eFuse file says, else as the images show
     bool is_chip_optional; // an unknown chip is no error: chip.chip_id is ESP_CHIP_ID_INVALID then
     bool rollback;         // as CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, for the running application
-    bool anti_rollback; // as CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK; implies rollback, needs eFuses
+    bool anti_rollback;    // as CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK; implies rollback, needs eFuses
     uint32_t table_offset; // where the partition table stands; 0: 0x8000
 };
 

@@ -158,8 +158,8 @@ esp_err_t device_start_application(struct device *device, struct boot_decision *
         return err;
     }
     bool runs = decision.booted != BOOT_INDEX_NONE;
-    hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE,
-              handover->rollback, handover->anti_rollback);
+    hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE, handover->rollback,
+              handover->anti_rollback);
     const esp_app_desc_t *desc = runs ? image_app_desc(&decision.image) : NULL;
     if (desc) {
         esp_app_set_description(desc);
