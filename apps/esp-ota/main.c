@@ -19,6 +19,15 @@ static const struct cli_command *const COMMANDS[] = {
     &update_command,          &boot_command,
     &image_info_command,      &image_verify_command,
     &image_build_command,
+    &image_sign_command,
+    &key_generate_command,
+    &key_public_command,
+    &key_digest_command,
+    &efuse_show_command,
+    &efuse_burn_digest_command,
+    &efuse_revoke_command,
+    &efuse_secure_version_command,
+    &efuse_enable_secure_boot_command,
 };
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
@@ -31,7 +40,7 @@ static void print_overview(FILE *to)
           "Virtual ESP devices in flash files: create them, update them over HTTPS, boot them.\n\n",
           to);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(to, "  %-16s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
+        fprintf(to, "  %-24s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
     }
     fputs("\nesp-ota COMMAND --help tells more, with an example. Results go to standard output, "
           "messages to\n"
