@@ -372,6 +372,9 @@ static EVP_PKEY *load_from_engine(const char *uri, UI_METHOD *prompt, struct sec
     char reason[128];
     ENGINE_load_builtin_engines();
     ENGINE *engine = ENGINE_by_id("pkcs11");
+    if (engine) {
+        (void)ENGINE_ctrl_cmd_string(engine, "QUIET", NULL, 1); // it says less; one without it too
+    }
     if (!engine || ENGINE_init(engine) != 1) {
         cli_report_failure("OpenSSL has no engine \"pkcs11\" (%s); Debian's package is "
                            "libengine-pkcs11-openssl",
