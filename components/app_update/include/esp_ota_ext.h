@@ -10,6 +10,43 @@
 extern "C" {
 #endif
 
+// ----------------------------------------------------------------------- erasing and programming
+//
+// A session with OTA_WITH_SEQUENTIAL_WRITES erases as it goes: a sector that holds the wanted bytes is kept, a blank one is
+// programmed, anything else is erased in the largest unit of the chip that begins there and does not reach beyond the image.
+// Sectors are compared when a write brings at least 4096 bytes for them. Bytes are read back once, when they are programmed.
+
+#define ESP_OTA_ERASE_AHEAD_MAX                                                                    \
+    1048576u // chosen: after a power cut no more than this has to be erased once more
+
+/** How a session works on flash. Zero is the default of every member. */
+typedef struct {
+    uint32_t image_size; // bytes that will be written: nothing behind them is erased; 0: not known
+    uint32_t
+        erase_size_max; // largest erase at once, in bytes, for devices that must not stand still; 0: the chip's largest
+    uint32_t
+        erase_ahead; // bytes that esp_ota_erase_ahead() may erase whatever is in them, at most ESP_OTA_ERASE_AHEAD_MAX
+    /** Called in between flash operations of esp_ota_write(), in the caller's thread: other work gets its turn. Must not
+     *  use the session. NULL: none. */
+    void (*yield)(void *context);
+    void *yield_context;
+} esp_ota_tuning_t;
+
+/**
+ * Tunes an open session, from its next write on. What esp_ota_begin() erases at once is not concerned.
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL or unknown handle
+ */
+esp_err_t esp_ota_tune(esp_ota_handle_t handle, const esp_ota_tuning_t *tuning) ESP_MUST_CHECK;
+
+/**
+ * Erases one unit ahead of the next write, for a caller that has to wait for bytes anyway: as far as erase_ahead allows, or
+ * 64 KiB once 64 KiB in a row had to be written, and nothing behind image_size.
+ * @return ESP_OK: one unit is done; ESP_ERR_NOT_FOUND: there is nothing to do now; ESP_ERR_INVALID_ARG: unknown handle; or
+ *         the flash error
+ * Cut: the unit holds anything; it is behind all bytes that were written.
+ */
+esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle) ESP_MUST_CHECK;
+
 // ----------------------------------------------------------------------- resume journal
 //
 // The last two sectors of a slot that is not running hold which image is being written there and how far it is. They are

@@ -9,6 +9,7 @@
 #include "boot_handover.h"
 #include "esp_log.h"
 #include "flash_ops.h"
+#include "ota_room.h"
 #include "ota_tail.h"
 
 static const char *TAG = "esp_ota_ops";
@@ -22,8 +23,9 @@ struct ota_session {
     bool copies_to_final;
     bool erases_on_the_fly;
     bool is_resumed;
-    uint32_t position;     // next write of esp_ota_write
-    uint32_t erased_end;   // on the fly: everything below is erased or written
+    uint32_t position;    // next write of esp_ota_write
+    struct ota_room room; // on the fly: what may be written to
+    esp_ota_tuning_t tuning;
     uint32_t end;          // of the last byte that stands on flash
     uint32_t written;      // bytes written in this session
     const uint8_t *mapped; // the staging partition through the chip's mapping; NULL: not mapped
@@ -175,7 +177,24 @@ static void start_verifier(struct ota_session *session)
     esp_crypto.sha256_begin(&session->hash);
 }
 
-static esp_err_t open_session(const esp_partition_t *partition, struct ota_session **out)
+// Sectors that an interrupted update may have left half written or half erased are not used as they are.
+static void start_room(struct ota_session *session, uint32_t offset)
+{
+    const esp_partition_t *staging = session->staging;
+    struct esp_ota_journal journal;
+    struct esp_ota_journal_progress progress = {.image_offset = offset};
+    bool has_tail = ota_select_is_ota_slot(staging) && ota_tail_has_room(staging, 0);
+    ota_room_begin(&session->room, staging, offset, has_tail);
+    session->room.mapped = staging->encrypted ? NULL : session->mapped;
+    esp_err_t err = has_tail && offset == 0 ? esp_ota_journal_load(staging, &journal, &progress)
+                                            : ESP_ERR_NOT_FOUND;
+    if (offset > 0 || err != ESP_ERR_NOT_FOUND) {
+        ota_room_suspect(&session->room, progress.image_offset);
+    }
+}
+
+static esp_err_t open_session(const esp_partition_t *partition, uint32_t offset,
+                              struct ota_session **out)
 {
     const esp_partition_t *known = esp_partition_verify(partition);
     if (!known) {
@@ -206,6 +225,7 @@ static esp_err_t open_session(const esp_partition_t *partition, struct ota_sessi
         session->mapped = mapped;
     }
     start_verifier(session);
+    start_room(session, offset);
     session->watch.address = known->address;
     session->watch.len = known->size;
     flash_watch_start(known->flash_chip, &session->watch);
@@ -240,7 +260,7 @@ esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
         return ESP_ERR_INVALID_ARG;
     }
     struct ota_session *session = NULL;
-    esp_err_t err = open_session(partition, &session);
+    esp_err_t err = open_session(partition, 0, &session);
     if (err != ESP_OK) {
         return err;
     }
@@ -265,17 +285,15 @@ esp_err_t esp_ota_resume(const esp_partition_t *partition, const size_t erase_si
         return ESP_ERR_INVALID_ARG;
     }
     struct ota_session *session = NULL;
-    esp_err_t err = open_session(partition, &session);
+    esp_err_t err = open_session(partition, (uint32_t)image_offset, &session);
     if (err != ESP_OK) {
         return err;
     }
-    size_t unit = session->staging->erase_size;
     session->is_resumed = image_offset > 0;
     session->is_followed = image_offset == 0;
     session->position = (uint32_t)image_offset;
     session->end = (uint32_t)image_offset;
     session->erases_on_the_fly = erase_size == OTA_WITH_SEQUENTIAL_WRITES;
-    session->erased_end = (uint32_t)((image_offset + unit - 1) / unit * unit);
     *out_handle = session->handle;
     return ESP_OK;
 }
@@ -431,21 +449,6 @@ static esp_err_t check_first_bytes(const struct ota_session *session, const uint
     return ESP_OK;
 }
 
-static esp_err_t erase_ahead(struct ota_session *session, uint32_t end)
-{
-    if (!session->erases_on_the_fly || end <= session->erased_end) {
-        return ESP_OK;
-    }
-    uint32_t unit = session->staging->erase_size;
-    uint32_t new_end = (end + unit - 1) / unit * unit;
-    esp_err_t err = esp_partition_erase_range(session->staging, session->erased_end,
-                                              new_end - session->erased_end);
-    if (err == ESP_OK) {
-        session->erased_end = new_end;
-    }
-    return err;
-}
-
 static esp_err_t take_back(struct ota_session *session, const uint8_t *back, const uint8_t *data,
                            uint32_t offset, uint32_t len)
 {
@@ -496,18 +499,23 @@ static bool fits(const struct ota_session *session, uint32_t offset, size_t size
     return false;
 }
 
-static esp_err_t program_part(struct ota_session *session, const uint8_t *data, uint32_t offset,
+// Data stands at offset: now it is seen there.
+static esp_err_t note_written(struct ota_session *session, const uint8_t *data, uint32_t offset,
                               uint32_t len)
 {
-    esp_err_t err = esp_partition_write(session->staging, offset, data, len);
-    if (err == ESP_OK) {
-        err = read_back(session, data, offset, len);
-    }
+    esp_err_t err = read_back(session, data, offset, len);
     if (err == ESP_OK) {
         session->written += len;
         session->end = offset + len > session->end ? offset + len : session->end;
     }
     return err;
+}
+
+static esp_err_t program_part(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                              uint32_t len)
+{
+    esp_err_t err = esp_partition_write(session->staging, offset, data, len);
+    return err == ESP_OK ? note_written(session, data, offset, len) : err;
 }
 
 static esp_err_t program(struct ota_session *session, const uint8_t *data, uint32_t offset,
@@ -523,6 +531,52 @@ static esp_err_t program(struct ota_session *session, const uint8_t *data, uint3
         err = program_part(session, data + done, offset + done, part);
         done += part;
     }
+    return err;
+}
+
+static void yield(const struct ota_session *session)
+{
+    if (session->tuning.yield) {
+        session->tuning.yield(session->tuning.yield_context);
+    }
+}
+
+// Writes the beginning of data at offset: as far as there is room, after making some if there is none. *done: bytes.
+static esp_err_t write_part(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                            uint32_t len, uint32_t *done)
+{
+    uint32_t kept = 0;
+    uint32_t room = len;
+    esp_err_t err = ESP_OK;
+    if (session->erases_on_the_fly) {
+        if (offset == session->room.ready_end) {
+            err = ota_room_make(&session->room, data, len, &kept);
+            yield(session);
+        }
+        room = session->room.ready_end - offset;
+    }
+    *done = room < len ? room : len;
+    if (err != ESP_OK) {
+        return err;
+    }
+    if (kept > 0) {
+        *done = kept;
+        return note_written(session, data, offset, kept);
+    }
+    err = program(session, data, offset, *done);
+    yield(session);
+    return err;
+}
+
+// What was followed cannot be taken back: after an error the image is verified by a pass of its own.
+static esp_err_t write_all(struct ota_session *session, const uint8_t *data, uint32_t len)
+{
+    esp_err_t err = ESP_OK;
+    uint32_t part = 0;
+    for (uint32_t at = 0; at < len && err == ESP_OK; at += part) {
+        err = write_part(session, data + at, session->position + at, len - at, &part);
+    }
+    session->is_followed = session->is_followed && err == ESP_OK;
     return err;
 }
 
@@ -546,10 +600,7 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
         return ESP_ERR_INVALID_SIZE;
     }
     look_for_other_changes(session);
-    err = erase_ahead(session, session->position + (uint32_t)size);
-    if (err == ESP_OK) {
-        err = program(session, data, session->position, (uint32_t)size);
-    }
+    err = write_all(session, data, (uint32_t)size);
     watch_again(session);
     if (err == ESP_OK) {
         session->position += (uint32_t)size;
@@ -577,6 +628,36 @@ esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, s
     }
     session->is_followed = false;
     return program(session, data, offset, (uint32_t)size);
+}
+
+esp_err_t esp_ota_tune(esp_ota_handle_t handle, const esp_ota_tuning_t *tuning)
+{
+    struct ota_session *session = find_session(handle);
+    if (!session || !tuning) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    session->tuning = *tuning;
+    session->room.image_end = tuning->image_size;
+    session->room.unit_max = tuning->erase_size_max;
+    session->room.ahead = tuning->erase_ahead < ESP_OTA_ERASE_AHEAD_MAX ? tuning->erase_ahead
+                                                                        : ESP_OTA_ERASE_AHEAD_MAX;
+    return ESP_OK;
+}
+
+esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle)
+{
+    struct ota_session *session = find_session(handle);
+    if (!session) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (!session->erases_on_the_fly) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    look_for_other_changes(session);
+    esp_err_t err = ota_room_make_ahead(&session->room, session->position);
+    watch_again(session);
+    yield(session);
+    return err;
 }
 
 // ----------------------------------------------------------------------- end

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "esp_log.h"
+#include "esp_ota_ext.h"
 #include "freertos/task.h"
 #include "partition_table.h"
 
@@ -382,6 +383,8 @@ static void on_the_fly_each_sector_is_erased_once(void **state)
         DEVICE_START(.running = "ota_0");
         dirty("ota_1");
         esp_ota_handle_t handle = begin("ota_1", OTA_WITH_SEQUENTIAL_WRITES);
+        assert_int_equal(esp_ota_tune(handle, &(esp_ota_tuning_t){.image_size = image.len}),
+                         ESP_OK);
         for (uint32_t at = 0; at < image.len; at += pieces[i]) {
             uint32_t len = image.len - at < pieces[i] ? image.len - at : pieces[i];
             assert_int_equal(esp_ota_write(handle, image.bytes + at, len), ESP_OK);
@@ -443,6 +446,8 @@ static void a_failed_write_can_be_repeated(void **state)
         dirty("ota_1");
         struct device_image image = DEVICE_IMAGE(.len = 6000);
         esp_ota_handle_t handle = begin("ota_1", OTA_WITH_SEQUENTIAL_WRITES);
+        assert_int_equal(esp_ota_tune(handle, &(esp_ota_tuning_t){.image_size = image.len}),
+                         ESP_OK);
         g_flash.fail_at = k;
         unsigned failures = 0;
         for (uint32_t at = 0; at < image.len;) {

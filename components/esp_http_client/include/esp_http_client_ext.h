@@ -69,6 +69,18 @@ esp_err_t esp_http_client_set_head_limits(esp_http_client_handle_t client, size_
                                           size_t max_count);
 
 /**
+ * Work to be done in pieces while the client waits for the network: in the thread that waits, between two looks whether
+ * something arrived. A piece should be short; it must not use the client.
+ * @param work  true: it did a piece; false: nothing to do now. NULL: none. Counts from the next request on.
+ * Errors: ESP_ERR_INVALID_ARG (NULL client).
+ */
+esp_err_t esp_http_client_set_idle_work(esp_http_client_handle_t client,
+                                        bool (*work)(void *context), void *context);
+
+/** Bytes a read should ask for, so that reading costs little more than copying them; 0: any. */
+size_t esp_http_client_get_preferred_read_len(esp_http_client_handle_t client);
+
+/**
  * Value of a response header that must stand there once, such as Content-Range or ETag.
  * @param value belongs to the client until its next request; do not change it
  * Errors: ESP_ERR_INVALID_ARG (NULL), ESP_ERR_NOT_FOUND, ESP_ERR_INVALID_RESPONSE (more than one).

@@ -35,6 +35,14 @@ typedef struct {
     bool (*is_cancelled)(void *context);
     void *cancel_context;
 
+    /** Called in between flash operations, in the thread of esp_https_ota_perform(); see esp_ota_tuning_t. NULL: none. */
+    void (*flash_yield)(void *context);
+    void *flash_yield_context;
+    /** Bytes of the passive slot that are erased while the server is still connecting, at most 1 MiB. 0: none, and then an image
+     *  that its header gives away is refused before anything is erased. Otherwise it has cost what stood there. */
+    uint32_t erase_before_header;
+    uint32_t erase_size_max; // largest erase at once, in bytes; 0: the chip's largest
+
     bool
         keeps_compression; // gzip and zstd files are not unpacked (a data partition may want them as they are)
 } esp_https_ota_ext_t;
