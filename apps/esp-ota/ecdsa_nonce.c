@@ -21,7 +21,7 @@ struct signing {
     BN_CTX *context;
     BIGNUM *order;
     BIGNUM *secret;
-    BIGNUM *hash;  // the leftmost bits of the digest
+    BIGNUM *hash; // the leftmost bits of the digest
     BIGNUM *nonce;
     size_t order_len;
     const EVP_MD *md;
@@ -78,8 +78,8 @@ static bool begin_generator(const struct signing *s, struct generator *g)
                    BN_bn2binpad(hash, reduced, (int)s->order_len) > 0;
     *g = (struct generator){.md = s->md, .len = s->md_len};
     memset(g->v, 0x01, g->len);
-    is_done = is_done && stir(g, 0x00, seed, 2 * s->order_len) &&
-              stir(g, 0x01, seed, 2 * s->order_len);
+    is_done =
+        is_done && stir(g, 0x00, seed, 2 * s->order_len) && stir(g, 0x01, seed, 2 * s->order_len);
     OPENSSL_cleanse(seed, sizeof(seed));
     return is_done;
 }
@@ -118,17 +118,16 @@ static bool make_signature(const struct signing *sg, BIGNUM *r, BIGNUM *s)
     EC_POINT *point = EC_POINT_new(sg->group);
     BN_MONT_CTX *mont = BN_MONT_CTX_new();
     // the order is prime: nonce^(order - 2) is its inverse, by an exponentiation of constant time
-    bool is_done =
-        inverse && point && mont && BN_MONT_CTX_set(mont, sg->order, sg->context) == 1 &&
-        EC_POINT_mul(sg->group, point, sg->nonce, NULL, NULL, sg->context) == 1 &&
-        EC_POINT_get_affine_coordinates(sg->group, point, x, NULL, sg->context) == 1 &&
-        BN_nnmod(r, x, sg->order, sg->context) == 1 && BN_copy(exponent, sg->order) &&
-        BN_sub_word(exponent, 2) == 1 &&
-        BN_mod_exp_mont_consttime(inverse, sg->nonce, exponent, sg->order, sg->context, mont) ==
-            1 &&
-        BN_mod_mul(s, r, sg->secret, sg->order, sg->context) == 1 &&
-        BN_mod_add(s, s, sg->hash, sg->order, sg->context) == 1 &&
-        BN_mod_mul(s, s, inverse, sg->order, sg->context) == 1;
+    bool is_done = inverse && point && mont && BN_MONT_CTX_set(mont, sg->order, sg->context) == 1 &&
+                   EC_POINT_mul(sg->group, point, sg->nonce, NULL, NULL, sg->context) == 1 &&
+                   EC_POINT_get_affine_coordinates(sg->group, point, x, NULL, sg->context) == 1 &&
+                   BN_nnmod(r, x, sg->order, sg->context) == 1 && BN_copy(exponent, sg->order) &&
+                   BN_sub_word(exponent, 2) == 1 &&
+                   BN_mod_exp_mont_consttime(inverse, sg->nonce, exponent, sg->order, sg->context,
+                                             mont) == 1 &&
+                   BN_mod_mul(s, r, sg->secret, sg->order, sg->context) == 1 &&
+                   BN_mod_add(s, s, sg->hash, sg->order, sg->context) == 1 &&
+                   BN_mod_mul(s, s, inverse, sg->order, sg->context) == 1;
     BN_MONT_CTX_free(mont);
     EC_POINT_clear_free(point);
     return is_done && !BN_is_zero(r) && !BN_is_zero(s);

@@ -130,13 +130,13 @@ static json_t *slots_to_json(const struct efuse_key_slot *slots, uint32_t count)
     json_t *list = json_array();
     for (uint32_t i = 0; i < count; i++) {
         char hex[65];
-        json_array_append_new(
-            list, json_pack("{s:i, s:b, s:b, s:b, s:s?}", "slot", (int)i, "present",
-                            slots[i].is_present, "revoked", slots[i].is_revoked, "begun",
-                            slots[i].is_begun, "digest",
-                            slots[i].is_present || slots[i].is_begun
-                                ? trust_hex(slots[i].digest, slots[i].digest_len, hex)
-                                : NULL));
+        json_array_append_new(list,
+                              json_pack("{s:i, s:b, s:b, s:b, s:s?}", "slot", (int)i, "present",
+                                        slots[i].is_present, "revoked", slots[i].is_revoked,
+                                        "begun", slots[i].is_begun, "digest",
+                                        slots[i].is_present || slots[i].is_begun
+                                            ? trust_hex(slots[i].digest, slots[i].digest_len, hex)
+                                            : NULL));
     }
     return list;
 }
@@ -186,12 +186,12 @@ static int show(struct request *r)
         print_all(r, slots, count, is_secure_boot);
         return CLI_DONE;
     }
-    cli_print_json(json_pack(
-        "{s:s, s:i, s:i, s:I, s:I, s:b, s:b, s:o}", "chip", chip_name(r->chip.chip_id), "chip_rev",
-        r->chip.chip_rev, "block_rev", r->chip.blk_rev, "secure_version",
-        (json_int_t)esp_efuse_read_secure_version(), "secure_version_max",
-        (json_int_t)width_of(EFUSE_SECURE_VERSION), "secure_boot", is_secure_boot, "can_revoke",
-        efuse_key_can_revoke(), "keys", slots_to_json(slots, count)));
+    cli_print_json(
+        json_pack("{s:s, s:i, s:i, s:I, s:I, s:b, s:b, s:o}", "chip", chip_name(r->chip.chip_id),
+                  "chip_rev", r->chip.chip_rev, "block_rev", r->chip.blk_rev, "secure_version",
+                  (json_int_t)esp_efuse_read_secure_version(), "secure_version_max",
+                  (json_int_t)width_of(EFUSE_SECURE_VERSION), "secure_boot", is_secure_boot,
+                  "can_revoke", efuse_key_can_revoke(), "keys", slots_to_json(slots, count)));
     return CLI_DONE;
 }
 
@@ -243,9 +243,8 @@ static bool check_scheme(const struct request *r, const struct trusted_key *key)
         cli_report_failure("a v1 key is built into firmware; eFuses hold digests of v2 keys");
         return false;
     }
-    const char *reason = key->scheme == SIGNATURE_NONE
-                             ? NULL
-                             : sign_file_scheme_problem(chip, key->scheme, problem);
+    const char *reason =
+        key->scheme == SIGNATURE_NONE ? NULL : sign_file_scheme_problem(chip, key->scheme, problem);
     if (reason && !r->is_forced) {
         cli_report_failure("%s: %s (--force burns its digest all the same)", r->word, reason);
         return false;
@@ -298,7 +297,8 @@ const struct cli_command efuse_burn_digest_command = {
     .help =
         "Burns the digest of a key into a key slot: KEY is a PEM file (private or public), DIGEST "
         "64 digits or a\n"
-        "file of 32 bytes. ESP32 has one slot, ESP32-C2 one that keeps 16 bytes, other chips three. "
+        "file of 32 bytes. ESP32 has one slot, ESP32-C2 one that keeps 16 bytes, other chips "
+        "three. "
         "Without --yes\n"
         "it only says what it would do. After a power cut the same command completes the slot.\n\n"
         "  --slot N  0, 1 or 2; the first empty one if not given\n"
@@ -360,13 +360,14 @@ const struct cli_command efuse_revoke_command = {
     .name = "efuse revoke",
     .summary = "let a device no longer trust a key, for ever",
     .usage = "efuse revoke FLASH SLOT [--yes] [--json]",
-    .help = "Revokes key slot 0, 1 or 2. ESP32 and ESP32-C2 cannot. Without --yes it only says what "
-            "it would do. The\n"
-            "last key of a device with Secure Boot is not revoked.\n\n"
-            "  --yes    do it; it can never be undone\n"
-            "  --force  also the last key: the device will never boot again\n"
-            "  --json   as efuse show, afterwards\n\n"
-            "example:  esp-ota efuse revoke dev.bin 0 --yes\n",
+    .help =
+        "Revokes key slot 0, 1 or 2. ESP32 and ESP32-C2 cannot. Without --yes it only says what "
+        "it would do. The\n"
+        "last key of a device with Secure Boot is not revoked.\n\n"
+        "  --yes    do it; it can never be undone\n"
+        "  --force  also the last key: the device will never boot again\n"
+        "  --json   as efuse show, afterwards\n\n"
+        "example:  esp-ota efuse revoke dev.bin 0 --yes\n",
     .run = run_revoke,
 };
 
@@ -405,12 +406,13 @@ const struct cli_command efuse_secure_version_command = {
     .name = "efuse secure-version",
     .summary = "raise the smallest secure version that may boot, for ever",
     .usage = "efuse secure-version FLASH VERSION [--yes] [--json]",
-    .help = "Burns version bits, as a confirmed image does under anti-rollback. ESP32 counts to 32, "
-            "ESP32-C2 to 4,\n"
-            "ESP32-C5 to 9, other chips to 16. Without --yes it only says what it would do.\n\n"
-            "  --yes   do it; it can never be undone\n"
-            "  --json  as efuse show, afterwards\n\n"
-            "example:  esp-ota efuse secure-version dev.bin 3 --yes\n",
+    .help =
+        "Burns version bits, as a confirmed image does under anti-rollback. ESP32 counts to 32, "
+        "ESP32-C2 to 4,\n"
+        "ESP32-C5 to 9, other chips to 16. Without --yes it only says what it would do.\n\n"
+        "  --yes   do it; it can never be undone\n"
+        "  --json  as efuse show, afterwards\n\n"
+        "example:  esp-ota efuse secure-version dev.bin 3 --yes\n",
     .run = run_secure_version,
 };
 

@@ -46,8 +46,8 @@ static bool load_keys(struct signing *s)
 static enum signature_scheme natural_scheme(const struct signing *s)
 {
     enum signature_scheme scheme = sign_key_public(s->loaded[0])->scheme;
-    bool is_v1 = s->found.kind == SIGN_TABLE ||
-                 (s->found.chip && s->found.chip->id == ESP_CHIP_ID_ESP32);
+    bool is_v1 =
+        s->found.kind == SIGN_TABLE || (s->found.chip && s->found.chip->id == ESP_CHIP_ID_ESP32);
     return scheme == SIGNATURE_P256 && is_v1 ? SIGNATURE_V1 : scheme;
 }
 
@@ -124,8 +124,8 @@ static bool check_count(const struct signing *s)
 {
     uint32_t max = sign_file_block_max(s->found.chip, s->scheme);
     uint32_t wanted = s->key_count + s->found.block_count;
-    if (wanted <= max || (s->is_forced && signature_scheme_is_v2(s->scheme) &&
-                          wanted <= SIGNATURE_BLOCK_MAX)) {
+    if (wanted <= max ||
+        (s->is_forced && signature_scheme_is_v2(s->scheme) && wanted <= SIGNATURE_BLOCK_MAX)) {
         return true;
     }
     cli_report_failure("%s would have %u signatures; %s%s takes %u", s->in, (unsigned)wanted,
@@ -145,9 +145,10 @@ static bool check_end(const struct signing *s)
         is_end = i + 1 == s->file.len;
     }
     if (!is_end) {
-        cli_report_failure("%s: behind the image, where the device looks for the signature (0x%zx), "
-                           "stand other bytes",
-                           s->in, end);
+        cli_report_failure(
+            "%s: behind the image, where the device looks for the signature (0x%zx), "
+            "stand other bytes",
+            s->in, end);
     }
     return is_end;
 }
@@ -286,8 +287,7 @@ static bool prepare(struct signing *s)
 
 static int run_signing(struct signing *s)
 {
-    bool is_done =
-        prepare(s) && sign(s) && cli_write_file(s->out, s->result.bytes, s->result.len);
+    bool is_done = prepare(s) && sign(s) && cli_write_file(s->out, s->result.bytes, s->result.len);
     if (is_done && strcmp(s->out, "-") != 0) {
         report(s);
     }
@@ -328,8 +328,9 @@ static int take_option(int option, struct signing *s)
         s->scheme = signature_scheme_by_name(optarg);
         return s->scheme != SIGNATURE_NONE && s->scheme != SIGNATURE_SCHEME_COUNT
                    ? CLI_DONE
-                   : cli_usage("--scheme is v1, rsa3072, ecdsa192, ecdsa256 or ecdsa384, not \"%s\"",
-                               optarg);
+                   : cli_usage(
+                         "--scheme is v1, rsa3072, ecdsa192, ecdsa256 or ecdsa384, not \"%s\"",
+                         optarg);
     case OPT_APPEND:
         s->appends = true;
         return CLI_DONE;

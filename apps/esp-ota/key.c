@@ -190,8 +190,7 @@ static int run_public(int argc, char **argv)
     }
     code = CLI_FAILED;
     if (request.is_raw ? make_raw(&request, key, &result) : sign_key_public_pem(key, &result)) {
-        bool is_done =
-            cli_write_file(request.out ? request.out : "-", result.bytes, result.len);
+        bool is_done = cli_write_file(request.out ? request.out : "-", result.bytes, result.len);
         code = is_done ? CLI_DONE : CLI_FAILED;
         free(result.bytes);
     }
@@ -265,9 +264,8 @@ static bool find_digests(const struct request *r, struct digests *out)
         return false;
     }
     bool is_pem = file.len < 65536 && strstr((const char *)file.bytes, "-----BEGIN");
-    bool is_found =
-        is_pem ? digest_of_key(sign_key_parse_public(r->name, &file, &r->secret), out)
-               : digests_of_image(r, &file, out);
+    bool is_found = is_pem ? digest_of_key(sign_key_parse_public(r->name, &file, &r->secret), out)
+                           : digests_of_image(r, &file, out);
     forget(&file);
     return is_found;
 }
@@ -284,9 +282,9 @@ static void print_digests(const struct request *r, const struct digests *digests
         }
     }
     if (cli_is_json()) {
-        cli_print_json(json_pack("{s:o, s:s, s:o}", "file",
-                                 cli_json_text(r->name, strlen(r->name)), "scheme",
-                                 signature_scheme_name(digests->scheme), "digests", list));
+        cli_print_json(json_pack("{s:o, s:s, s:o}", "file", cli_json_text(r->name, strlen(r->name)),
+                                 "scheme", signature_scheme_name(digests->scheme), "digests",
+                                 list));
     } else {
         json_decref(list);
     }

@@ -61,8 +61,7 @@ const char *sign_file_scheme_problem(const struct chip_traits *chip, enum signat
 
 uint32_t sign_file_block_max(const struct chip_traits *chip, enum signature_scheme scheme)
 {
-    bool is_single =
-        chip && (chip->id == ESP_CHIP_ID_ESP32 || chip->id == ESP_CHIP_ID_ESP32C2);
+    bool is_single = chip && (chip->id == ESP_CHIP_ID_ESP32 || chip->id == ESP_CHIP_ID_ESP32C2);
     return is_single || !signature_scheme_is_v2(scheme) ? 1 : SIGNATURE_BLOCK_MAX;
 }
 
@@ -88,11 +87,14 @@ static uint32_t find_blocks(const struct cli_bytes *file, size_t offset,
     return count;
 }
 
+// Also in what was read from a slot, where other bytes may follow. Zeros are no signature.
 static bool has_v1(const struct cli_bytes *file, uint32_t offset)
 {
-    struct signature_value value;
-    return file->len == (size_t)offset + SIGNATURE_V1_LEN &&
-           signature_v1_parse(file->bytes + offset, &value);
+    static const struct signature_value ZERO;
+    struct signature_value value = {0};
+    return file->len >= (size_t)offset + SIGNATURE_V1_LEN &&
+           signature_v1_parse(file->bytes + offset, &value) &&
+           memcmp(value.r, ZERO.r, sizeof(value.r)) != 0;
 }
 
 static bool is_erased_from(const struct cli_bytes *file, size_t offset)
@@ -130,7 +132,8 @@ static bool examine_image(const char *name, const struct cli_bytes *file, struct
     out->content_len = info.image_len;
     out->sector_offset = signature_sector_offset(info.image_len);
     out->block_count = find_blocks(file, out->sector_offset, &out->scheme);
-    if (out->block_count == 0 && has_v1(file, info.image_len)) {
+    bool can_be_v1 = out->chip && (schemes_of(out->chip->id) & BIT(SIGNATURE_V1));
+    if (out->block_count == 0 && can_be_v1 && has_v1(file, info.image_len)) {
         out->scheme = SIGNATURE_V1;
     }
     return true;
@@ -167,8 +170,8 @@ bool sign_file_examine(const char *name, const struct cli_bytes *file, bool is_d
         out->kind = SIGN_TABLE;
         out->content_len = SIGN_TABLE_LEN;
         out->scheme = has_v1(file, SIGN_TABLE_LEN) ? SIGNATURE_V1 : SIGNATURE_NONE;
-        if (file->len < SIGN_TABLE_LEN ||
-            (out->scheme == SIGNATURE_NONE && !is_erased_from(file, SIGN_TABLE_LEN))) {
+        size_t end = SIGN_TABLE_LEN + (out->scheme == SIGNATURE_V1 ? SIGNATURE_V1_LEN : 0);
+        if (file->len < SIGN_TABLE_LEN || !is_erased_from(file, end)) {
             cli_report_failure("%s: a partition table has 0xc00 bytes and at most a v1 signature "
                                "behind them; --data signs any bytes",
                                name);

@@ -203,9 +203,10 @@ static struct sign_key *wrap(EVP_PKEY *pkey, const char *name)
     }
     key->pkey = pkey;
     if (!read_numbers(pkey, &key->numbers)) {
-        cli_report_failure("%s: no scheme signs with this key; it takes RSA with 3072 bits, or EC on "
-                           "P-192, P-256 or P-384",
-                           name);
+        cli_report_failure(
+            "%s: no scheme signs with this key; it takes RSA with 3072 bits, or EC on "
+            "P-192, P-256 or P-384",
+            name);
         sign_key_free(key);
         return NULL;
     }
@@ -367,7 +368,8 @@ static EVP_PKEY *load_from_store(const char *uri, const UI_METHOD *prompt, void 
 }
 
 // The engine stays open until the program ends: its keys need it.
-static EVP_PKEY *load_from_engine(const char *uri, UI_METHOD *prompt, struct secret_request *request)
+static EVP_PKEY *load_from_engine(const char *uri, UI_METHOD *prompt,
+                                  struct secret_request *request)
 {
     char reason[128];
     ENGINE_load_builtin_engines();
@@ -395,7 +397,8 @@ static struct sign_key *load_from_token(const char *uri, const struct sign_secre
 {
     struct secret_request request = {.secret = secret, .name = "the token"};
     if (strstr(uri, "pin-value=")) {
-        cli_report_failure("a PIN in the URI is visible to other users; give --passphrase-file FILE");
+        cli_report_failure(
+            "a PIN in the URI is visible to other users; give --passphrase-file FILE");
         return NULL;
     }
     UI_METHOD *prompt = make_prompt();
@@ -491,14 +494,13 @@ static bool sign_rsa(const struct sign_key *key, const uint8_t *digest, uint8_t 
 {
     size_t len = CRYPTO_RSA3072_LEN;
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key->pkey, NULL);
-    bool is_done =
-        context && EVP_PKEY_sign_init(context) == 1 &&
-        EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
-        EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
-        EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 &&
-        EVP_PKEY_CTX_set_rsa_pss_saltlen(context, CRYPTO_SHA256_LEN) == 1 &&
-        EVP_PKEY_sign(context, out, &len, digest, CRYPTO_SHA256_LEN) == 1 &&
-        len == CRYPTO_RSA3072_LEN;
+    bool is_done = context && EVP_PKEY_sign_init(context) == 1 &&
+                   EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+                   EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
+                   EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 &&
+                   EVP_PKEY_CTX_set_rsa_pss_saltlen(context, CRYPTO_SHA256_LEN) == 1 &&
+                   EVP_PKEY_sign(context, out, &len, digest, CRYPTO_SHA256_LEN) == 1 &&
+                   len == CRYPTO_RSA3072_LEN;
     EVP_PKEY_CTX_free(context);
     return is_done;
 }
@@ -529,11 +531,11 @@ static bool sign_ec(const struct sign_key *key, enum signature_scheme scheme, co
     int len = (int)signature_number_len(scheme);
     BIGNUM *r = BN_new();
     BIGNUM *s = BN_new();
-    bool is_done = r && s &&
-                   (key->is_in_token
-                        ? sign_ec_in_token(key, digest, digest_len, r, s)
-                        : ecdsa_sign_deterministic(key->pkey, digest, digest_len, r, s)) &&
-                   BN_bn2binpad(r, out->r, len) == len && BN_bn2binpad(s, out->s, len) == len;
+    bool is_done =
+        r && s &&
+        (key->is_in_token ? sign_ec_in_token(key, digest, digest_len, r, s)
+                          : ecdsa_sign_deterministic(key->pkey, digest, digest_len, r, s)) &&
+        BN_bn2binpad(r, out->r, len) == len && BN_bn2binpad(s, out->s, len) == len;
     BN_free(r);
     BN_free(s);
     return is_done;

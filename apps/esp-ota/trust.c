@@ -7,8 +7,8 @@
 
 #include "efuse_keys.h"
 
-#define KEY_FILE_MAX   65536u // chosen: far above any key
-#define DIGEST_LEN_C2  16u    // fact: what ESP32-C2 keeps of a digest
+#define KEY_FILE_MAX  65536u // chosen: far above any key
+#define DIGEST_LEN_C2 16u    // fact: what ESP32-C2 keeps of a digest
 
 const char *trust_hex(const uint8_t *bytes, uint32_t len, char out[65])
 {
@@ -292,12 +292,12 @@ static json_t *block_to_json(const struct block_report *report, const struct tru
         signature_scheme_name(report->scheme), "curve", curve_name(report->scheme), "crc_ok",
         report->fault != SIGNATURE_BLOCK_BAD_CRC, "signature_ok", is_block && report->is_right);
     if (!is_block) {
-        json_object_set_new(object, "text",
-                            json_string(signature_block_fault_text(report->fault)));
+        json_object_set_new(object, "text", json_string(signature_block_fault_text(report->fault)));
         return object;
     }
-    json_object_set_new(object, "key_digest",
-                        json_string(trust_hex(report->key_digest, sizeof(report->key_digest), hex)));
+    json_object_set_new(
+        object, "key_digest",
+        json_string(trust_hex(report->key_digest, sizeof(report->key_digest), hex)));
     if (trust) {
         json_object_set_new(object, "trusted",
                             json_boolean(report->trusted && !report->trusted->is_revoked));
@@ -325,11 +325,11 @@ static void report_v1(const struct cli_bytes *file, const struct sign_file *foun
         }
     }
     if (list) {
-        json_array_append_new(
-            list, json_pack("{s:i, s:s, s:s, s:o}", "block", 0, "scheme", "v1", "curve", "P-256",
-                            "signature_ok", is_known ? json_boolean(is_right) : json_null()));
+        json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:o}", "block", 0, "scheme", "v1",
+                                              "curve", "P-256", "signature_ok",
+                                              is_known ? json_boolean(is_right) : json_null()));
     } else {
-        printf("  signature 0 v1, %s\n", !is_known   ? "give --trust KEY to check it"
+        printf("  signature 0 v1, %s\n", !is_known  ? "give --trust KEY to check it"
                                          : is_right ? "right, trusted"
                                                     : "WRONG, or by another key");
     }

@@ -210,6 +210,17 @@ def test_a_partition_table_is_signed_with_v1(program):
     assert "stands alone" in refused(program, "--key", key("v1_b"), signed)
 
 
+def test_signatures_are_found_in_what_was_read_from_flash(program):
+    v1 = (DATA / "signed/esp32_min_v1.bin").read_bytes()
+    (program.folder / "slot.bin").write_bytes(v1.ljust(65536, b"\xff"))
+    program.done("image", "verify", "--trust", key("v1_a"), "slot.bin")
+    assert program.json("image", "info", "--trust", key("v1_a"), "slot.bin")["signatures"][0]["signature_ok"] is True
+    v2 = (DATA / "signed/esp32s3_min_rsa.bin").read_bytes()
+    (program.folder / "slot.bin").write_bytes(v2.ljust(65536, b"\x00"))
+    program.done("image", "verify", "--trust", key("rsa3072"), "slot.bin")
+    assert program.json("image", "info", "slot.bin")["signatures"][0]["signature_ok"] is True
+
+
 # ---- what is refused ----
 
 
