@@ -5,10 +5,18 @@
 #pragma once
 
 #include "esp_ota_ops.h"
+#include "image_policy.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/**
+ * What this device asks of a new application beyond its signature: project, version, size; see trust_store.h. All of it can
+ * be judged with image_check_header() before anything is erased; esp_ota_write() and esp_ota_end() ask for it in any case.
+ * Errors: ESP_ERR_INVALID_ARG (NULL), or the flash error.
+ */
+esp_err_t esp_ota_get_image_policy(struct image_policy *policy) ESP_MUST_CHECK;
 
 // ----------------------------------------------------------------------- resume journal
 //

@@ -5,6 +5,7 @@
 #include "boot_handover.h"
 #include "chip_traits.h"
 #include "esp_log.h"
+#include "esp_ota_ext.h"
 #include "image_verify.h"
 #include "ota_events.h"
 
@@ -83,7 +84,14 @@ esp_err_t ota_header_check(const struct ota_header *header)
     }
     memcpy(&image, header->bytes, sizeof(image));
     post_events(&image);
+    struct image_policy policy;
+    esp_err_t err = esp_ota_get_image_policy(&policy);
+    if (err != ESP_OK) {
+        return err;
+    }
+    bool is_app = header->final->type == ESP_PARTITION_TYPE_APP;
     struct image_rules rules = {.chip = boot_handover_get()->chip,
+                                .policy = is_app ? &policy : NULL,
                                 .flash_offset = header->staging->address,
                                 .partition_size = capacity_of(header),
                                 .is_bootloader =
