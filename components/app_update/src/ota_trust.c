@@ -101,9 +101,13 @@ esp_err_t ota_trust_complete_rotation(void)
 {
     esp_ota_img_states_t state;
     const esp_partition_t *running = esp_ota_get_running_partition();
-    if (!running || esp_ota_get_state_partition(running, &state) != ESP_OK ||
-        state != ESP_OTA_IMG_VALID) {
+    if (!running || boot_handover_get()->trust_address == BOOT_TRUST_ADDRESS_NONE) {
         return ESP_OK;
+    }
+    esp_err_t err = esp_ota_get_state_partition(running, &state);
+    if (err != ESP_OK || state != ESP_OTA_IMG_VALID) {
+        bool has_none = err == ESP_ERR_NOT_FOUND || err == ESP_ERR_NOT_SUPPORTED;
+        return has_none ? ESP_OK : err; // what has no record was never confirmed
     }
     return ota_trust_rotate();
 }
