@@ -1,6 +1,6 @@
 // bootsim: the bootloader standing alone. One power-on of a flash file, told as the serial port of a board would tell it.
 //
-//     bootsim FLASH [--chip C] [--rollback on|off]
+//     bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off]
 //
 // Exit codes: 0 an application starts, 1 none does or the flash cannot be used, 2 wrong usage.
 
@@ -15,7 +15,7 @@ static const char *TAG = "bootsim";
 
 static int usage(FILE *to)
 {
-    fputs("usage: bootsim FLASH [--chip C] [--rollback on|off]\n\n"
+    fputs("usage: bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off]\n\n"
           "Powers the device in FLASH on, once: decides as ESP-IDF's bootloader does, writes what "
           "it writes.\n\n"
           "example:  bootsim dev.bin --rollback on\n",
@@ -88,12 +88,12 @@ static void tell_start(const struct boot_decision *decision)
     }
 }
 
-static int power_on(const char *path, const char *chip, bool rollback)
+static int power_on(const char *path, const struct device_options *options)
 {
-    struct device_options options = {.chip = chip, .rollback = rollback};
+    bool rollback = options->rollback || options->anti_rollback;
     struct device *device;
     struct boot_decision decision;
-    if (device_open(path, &options, &device) != ESP_OK) {
+    if (device_open(path, options, &device) != ESP_OK) {
         return 1; // the log says why
     }
     ESP_LOGI(TAG, "%s v%d.%d, flash 0x%" PRIx32 ", rollback %s", chip_name(device->chip.chip_id),
@@ -113,21 +113,32 @@ static int power_on(const char *path, const char *chip, bool rollback)
     return starts ? 0 : 1;
 }
 
+static bool take_switch(const char *name, const char *value, struct device_options *options)
+{
+    bool *out = strcmp(name, "--rollback") == 0        ? &options->rollback
+                : strcmp(name, "--anti-rollback") == 0 ? &options->anti_rollback
+                                                       : NULL;
+    bool is_on = strcmp(value, "on") == 0;
+    if (!out || (!is_on && strcmp(value, "off") != 0)) {
+        return false;
+    }
+    *out = is_on;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     const char *path = NULL;
-    const char *chip = NULL;
-    bool rollback = false;
+    struct device_options options = {0};
     for (int i = 1; i < argc; i++) {
         bool has_value = i + 1 < argc;
         if (strcmp(argv[i], "--help") == 0) {
             return usage(stdout);
         }
         if (strcmp(argv[i], "--chip") == 0 && has_value) {
-            chip = argv[++i];
-        } else if (strcmp(argv[i], "--rollback") == 0 && has_value &&
-                   (strcmp(argv[i + 1], "on") == 0 || strcmp(argv[i + 1], "off") == 0)) {
-            rollback = strcmp(argv[++i], "on") == 0;
+            options.chip = argv[++i];
+        } else if (has_value && take_switch(argv[i], argv[i + 1], &options)) {
+            i++;
         } else if (argv[i][0] != '-' && !path) {
             path = argv[i];
         } else {
@@ -139,5 +150,5 @@ int main(int argc, char **argv)
         return usage(stderr);
     }
     (void)esp_log_set_vprintf(print_to_stdout); // the sink before is the default
-    return power_on(path, chip, rollback);
+    return power_on(path, &options);
 }

@@ -7,12 +7,13 @@
 
 #include "open_device.h"
 
-enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK };
+enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK, OPT_ANTI_ROLLBACK };
 
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
+    {"anti-rollback", required_argument, NULL, OPT_ANTI_ROLLBACK},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
     {0},
 };
@@ -31,6 +32,7 @@ static int report(const struct device *device, const char *path, bool rollback,
         json_t *root = json_object();
         decision_to_json(root, device, decision);
         json_object_set_new(root, "rollback", json_boolean(rollback));
+        json_object_set_new(root, "secure_version", json_integer(decision->secure_version));
         cli_print_json(root);
     } else {
         decision_print(device, decision);
@@ -47,11 +49,11 @@ static int report(const struct device *device, const char *path, bool rollback,
     return CLI_DONE;
 }
 
-static int power_on(const char *path, const char *chip, bool rollback)
+static int power_on(const char *path, const struct device_options *options)
 {
-    struct device_options options = {.chip = chip, .rollback = rollback};
+    bool rollback = options->rollback || options->anti_rollback;
     struct boot_decision decision;
-    struct device *device = open_device(path, &options);
+    struct device *device = open_device(path, options);
     if (!device) {
         return CLI_FAILED;
     }
@@ -65,8 +67,7 @@ static int power_on(const char *path, const char *chip, bool rollback)
 static int run(int argc, char **argv)
 {
     const char *flash = NULL;
-    const char *chip = NULL;
-    bool rollback = false;
+    struct device_options options = {0};
     int option;
     while ((option = cli_next_option(argc, argv, OPTIONS)) != CLI_END) {
         if (option == CLI_WRONG) {
@@ -75,21 +76,25 @@ static int run(int argc, char **argv)
         if (option == OPT_FLASH) {
             flash = optarg;
         } else if (option == OPT_CHIP) {
-            chip = optarg;
-        } else if (!cli_parse_switch(optarg, &rollback)) {
+            options.chip = optarg;
+        } else if (option == OPT_ANTI_ROLLBACK) {
+            if (!cli_parse_switch(optarg, &options.anti_rollback)) {
+                return cli_usage("--anti-rollback is on or off, not \"%s\"", optarg);
+            }
+        } else if (!cli_parse_switch(optarg, &options.rollback)) {
             return cli_usage("--rollback is on or off, not \"%s\"", optarg);
         }
     }
     if (!cli_check_arguments(argc, 0, 0)) {
         return CLI_USAGE;
     }
-    return flash ? power_on(flash, chip, rollback) : cli_usage("--flash FLASH is needed");
+    return flash ? power_on(flash, &options) : cli_usage("--flash FLASH is needed");
 }
 
 const struct cli_command boot_command = {
     .name = "boot",
     .summary = "power a device on once: what boots, why, and what the bootloader writes",
-    .usage = "boot --flash FLASH [--rollback on|off] [--chip C] [--json]",
+    .usage = "boot --flash FLASH [--rollback on|off] [--anti-rollback on|off] [--chip C] [--json]",
     .help =
         "Decides as ESP-IDF's bootloader does, verifies the image and writes to otadata what it "
         "writes.\n"
@@ -98,6 +103,9 @@ const struct cli_command boot_command = {
         "Exit code 1: nothing boots.\n\n"
         "  --flash FLASH      the device's flash file\n"
         "  --rollback on|off  whether the bootloader was built with rollback; off if not given\n"
+        "  --anti-rollback on|off  whether it also compares secure versions with FLASH.efuse and "
+        "burns that of a\n"
+        "                     confirmed image; off if not given, on implies --rollback on\n"
         "  --chip C           its chip, if neither FLASH.efuse nor an image tells\n"
         "  --json             slot, reason, project, version, tries, otadata before and after\n\n"
         "example:  esp-ota boot --flash dev.bin --rollback on\n",

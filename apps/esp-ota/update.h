@@ -25,6 +25,7 @@ struct update {
     bool uses_system_ca;
     bool allows_http;
     bool rollback;
+    bool anti_rollback;
     bool is_quiet;
     int timeout_ms;
     bool starts_afresh;                         // --no-resume

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "esp_app_format.h"
+#include "sdkconfig.h"
 #include "signature_settings.h"
 
 #ifdef __cplusplus
@@ -36,11 +37,18 @@ struct boot_handover {
     uint32_t trust_address; // start of the partition "ota_trust"; BOOT_TRUST_ADDRESS_NONE: none
 };
 
-/** ESP32 v0.0, table at 0x8000, nothing runs, no rollback, signatures as the build says, no trust store. */
+#ifdef CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK
+#define BOOT_ANTI_ROLLBACK_BUILD true // every device of this build counts secure versions
+#else
+#define BOOT_ANTI_ROLLBACK_BUILD false
+#endif
+
+/** ESP32 v0.0, table at 0x8000, nothing runs, rollback, anti-rollback and signatures as the stack was built, no trust store. */
 #define BOOT_HANDOVER_DEFAULT()                                                                    \
     {                                                                                              \
         .chip = {.chip_id = ESP_CHIP_ID_ESP32}, .table_offset = 0x8000,                            \
-        .app_address = BOOT_APP_ADDRESS_NONE, .signatures = SIGNATURE_SETTINGS_OF_BUILD()          \
+        .app_address = BOOT_APP_ADDRESS_NONE, .rollback = BOOT_ANTI_ROLLBACK_BUILD,                \
+        .anti_rollback = BOOT_ANTI_ROLLBACK_BUILD, .signatures = SIGNATURE_SETTINGS_OF_BUILD()     \
     }
 
 /** Copies the facts of this boot. Call before any other thread runs. */

@@ -20,6 +20,7 @@ struct device_options {
     const char *chip; // name of the chip; NULL: as the eFuse file says, else as the images show
     bool is_chip_optional; // an unknown chip is no error: chip.chip_id is ESP_CHIP_ID_INVALID then
     bool rollback;         // as CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, for the running application
+    bool anti_rollback;    // as CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK; implies rollback, needs eFuses
     uint32_t table_offset; // where the partition table stands; 0: 0x8000
 };
 
@@ -53,7 +54,8 @@ struct device {
  * @return ESP_OK; the errors of nor_flash_open() and sim_efuse_open(); ESP_ERR_INVALID_ARG: options->chip is no chip, or
  *         the settings make no sense;
  *         ESP_ERR_INVALID_STATE, ESP_ERR_INVALID_SIZE: no usable partition table; ESP_ERR_NOT_FOUND: also when the
- *         chip is not known; ESP_ERR_NO_MEM
+ *         chip is not known; ESP_ERR_NOT_SUPPORTED: also when options->anti_rollback has no eFuses to count in;
+ *         ESP_ERR_NO_MEM
  */
 esp_err_t device_open(const char *path, const struct device_options *options,
                       struct device **out) ESP_MUST_CHECK;
@@ -62,9 +64,10 @@ esp_err_t device_open(const char *path, const struct device_options *options,
 void device_close(struct device *device);
 
 /**
- * One power-on: decides what boots and, unless dry_run, writes what the bootloader writes, durably.
+ * One power-on: decides what boots and, unless dry_run, writes what the bootloader writes, durably. With anti-rollback
+ * that includes the secure version of a confirmed image; a version that cannot be burnt is warned of and boots.
  * @return as boot_select(); ESP_OK also when nothing boots
- * Cut: as boot_select().
+ * Cut: as boot_select(), and of the eFuses as esp_efuse_update_secure_version(); the next boot completes both.
  */
 esp_err_t device_boot(struct device *device, bool rollback, bool dry_run,
                       struct boot_decision *out) ESP_MUST_CHECK;

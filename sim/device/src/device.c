@@ -34,13 +34,15 @@ static esp_err_t load_table(struct device *device)
     return err;
 }
 
-static void hand_over(const struct device *device, uint32_t app_address, bool rollback)
+static void hand_over(const struct device *device, uint32_t app_address, bool rollback,
+                      bool anti_rollback)
 {
     struct boot_handover handover = BOOT_HANDOVER_DEFAULT();
     handover.chip = device->chip;
     handover.table_offset = device->table_offset;
     handover.app_address = app_address;
-    handover.rollback = rollback;
+    handover.rollback |= rollback;
+    handover.anti_rollback |= anti_rollback;
     handover.signatures = device->signatures;
     handover.trust_address = device->trust_address;
     boot_handover_set(&handover);
@@ -113,8 +115,13 @@ esp_err_t device_open(const char *path, const struct device_options *options, st
         device_close(device);
         return err;
     }
+    if (options->anti_rollback && !device->efuse) {
+        ESP_LOGE(TAG, "anti-rollback counts in eFuses, and there is no %s.efuse", path);
+        device_close(device);
+        return ESP_ERR_NOT_SUPPORTED;
+    }
     efuse_default = device->efuse;
-    hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
+    hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback, options->anti_rollback);
     *out = device;
     return ESP_OK;
 }
@@ -135,10 +142,16 @@ void device_close(struct device *device)
 static esp_err_t burn_secure_version(void *context, uint32_t version)
 {
     (void)context; // the eFuses of this process are the device's
-    return esp_efuse_update_secure_version(version);
+    if (esp_efuse_update_secure_version(version) != ESP_OK) {
+        // fact: a bootloader starts the image all the same; it is new enough
+        ESP_LOGW(TAG, "the device's secure version stays %" PRIu32 ", the image has %" PRIu32,
+                 esp_efuse_read_secure_version(), version);
+    }
+    return ESP_OK;
 }
 
-esp_err_t device_boot(struct device *device, bool rollback, bool dry_run, struct boot_decision *out)
+static esp_err_t decide(struct device *device, bool rollback, bool anti_rollback, bool dry_run,
+                        struct boot_decision *out)
 {
     struct signature_policy policy;
     esp_err_t err = signature_policy_load(SIGNATURE_AT_BOOT, &policy);
@@ -150,6 +163,7 @@ esp_err_t device_boot(struct device *device, bool rollback, bool dry_run, struct
         .identity = device->chip,
         .slots = &device->slots,
         .rollback = rollback,
+        .anti_rollback = anti_rollback,
         .dry_run = dry_run,
         .signature = &policy,
         .secure_version = esp_efuse_read_secure_version(),
@@ -158,16 +172,34 @@ esp_err_t device_boot(struct device *device, bool rollback, bool dry_run, struct
     return boot_select(&request, out);
 }
 
+esp_err_t device_boot(struct device *device, bool rollback, bool dry_run, struct boot_decision *out)
+{
+    return decide(device, rollback, boot_handover_get()->anti_rollback, dry_run, out);
+}
+
+// An unconfirmed image runs: its boot has compared its version already, and deciding again would give it up.
+static bool has_unconfirmed(const struct device *device)
+{
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    esp_partition_pos_t pos = device->slots.otadata;
+    return pos.size >= OTADATA_MIN_SIZE &&
+           otadata_read(device->flash, pos.offset, records) == ESP_OK &&
+           (records[0].ota_state == ESP_OTA_IMG_PENDING_VERIFY ||
+            records[1].ota_state == ESP_OTA_IMG_PENDING_VERIFY);
+}
+
 esp_err_t device_start_application(struct device *device, struct boot_decision *out)
 {
     struct boot_decision decision;
-    esp_err_t err = device_boot(device, false, true, &decision);
+    const struct boot_handover *handover = boot_handover_get();
+    bool compares = handover->anti_rollback && !has_unconfirmed(device);
+    esp_err_t err = decide(device, false, compares, true, &decision);
     if (err != ESP_OK) {
         return err;
     }
     bool runs = decision.booted != BOOT_INDEX_NONE;
-    hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE,
-              boot_handover_get()->rollback);
+    hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE, handover->rollback,
+              handover->anti_rollback);
     const esp_app_desc_t *desc = runs ? image_app_desc(&decision.image) : NULL;
     if (desc) {
         esp_app_set_description(desc);

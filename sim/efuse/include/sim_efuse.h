@@ -16,7 +16,8 @@
  *         27    1  key digests present, bits 0..2
  *         28    1  key digests revoked, bits 0..2
  *         29    3  0
- *         32   96  three key digests, SHA-256
+ *         32   96  three key digests, SHA-256; ESP32 has only the first, ESP32-C2 of the first only 16 bytes, and neither
+ *                  can revoke
  *
  * From byte 20 on bits only ever change from 0 to 1. Each changed byte is one write, made durable before the next, so a
  * power cut leaves every byte old or new.
