@@ -18,7 +18,9 @@ static const struct cli_command *const COMMANDS[] = {
     &otadata_confirm_command, &otadata_reject_command,
     &update_command,          &boot_command,
     &image_info_command,      &image_verify_command,
-    &image_build_command,
+    &image_build_command,     &trust_show_command,
+    &trust_set_command,       &trust_add_command,
+    &trust_revoke_command,
 };
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))

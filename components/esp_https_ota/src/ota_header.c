@@ -134,7 +134,7 @@ esp_err_t ota_header_check(const struct ota_header *header)
     }
     esp_app_desc_t desc;
     bool has_desc = read_app_desc(header, &desc);
-    esp_err_t err = check_secure_version(header, has_desc ? &desc : NULL);
+    err = check_secure_version(header, has_desc ? &desc : NULL);
     return err == ESP_OK
                ? esp_ota_check_image_validity(header->final->type, &image, has_desc ? &desc : NULL)
                : err;
