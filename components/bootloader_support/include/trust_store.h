@@ -49,6 +49,7 @@ struct trust_record {
     uint8_t threshold;
     uint8_t trusted_count;
     uint8_t revoked_count;
+    uint8_t reserved; // 0
     uint32_t min_len;
     uint32_t max_len;
     uint8_t trusted[TRUST_KEY_MAX][SIGNATURE_KEY_DIGEST_LEN];
