@@ -36,6 +36,10 @@ static const struct cli_command *const COMMANDS[] = {
     &efuse_revoke_command,
     &efuse_secure_version_command,
     &efuse_enable_secure_boot_command,
+    &trust_show_command,
+    &trust_set_command,
+    &trust_add_command,
+    &trust_revoke_command,
 };
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))

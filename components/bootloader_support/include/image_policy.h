@@ -23,7 +23,7 @@ struct image_policy {
     char project[32];     // of the running application; not terminated when it fills the field
     char version[32];
     uint32_t secure_version;
-    uint32_t min_len; // bytes of an image without its signature; 0: any
+    uint32_t min_len; // bytes of an image, with the signature that the device asks for; 0: any
     uint32_t max_len; // 0: any
 };
 

@@ -307,7 +307,11 @@ static enum image_fault check_len(const struct image_verifier *v)
     if (signed_len(&v->rules, v->info.content_len) > v->rules.partition_size) {
         return IMAGE_EXCEEDS_PARTITION;
     }
-    return image_policy_check_len(v->rules.policy, v->info.content_len);
+    if (v->info.segment_count == 0 && !v->rules.is_bootloader &&
+        image_policy_check_app(v->rules.policy, NULL) != IMAGE_OK) {
+        return IMAGE_POLICY_NO_DESCRIPTOR;
+    }
+    return image_policy_check_len(v->rules.policy, signed_len(&v->rules, v->info.content_len));
 }
 
 static void enter_behind_content(struct image_verifier *v)

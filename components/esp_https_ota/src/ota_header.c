@@ -7,6 +7,7 @@
 #include "efuse_ops.h"
 #include "esp_efuse.h"
 #include "esp_log.h"
+#include "esp_ota_ext.h"
 #include "image_verify.h"
 #include "ota_events.h"
 
@@ -113,7 +114,14 @@ esp_err_t ota_header_check(const struct ota_header *header)
     }
     memcpy(&image, header->bytes, sizeof(image));
     post_events(&image);
+    struct image_policy policy;
+    esp_err_t err = esp_ota_get_image_policy(&policy);
+    if (err != ESP_OK) {
+        return err;
+    }
+    bool is_app = header->final->type == ESP_PARTITION_TYPE_APP;
     struct image_rules rules = {.chip = boot_handover_get()->chip,
+                                .policy = is_app ? &policy : NULL,
                                 .flash_offset = header->staging->address,
                                 .partition_size = capacity_of(header),
                                 .is_bootloader =
@@ -126,7 +134,7 @@ esp_err_t ota_header_check(const struct ota_header *header)
     }
     esp_app_desc_t desc;
     bool has_desc = read_app_desc(header, &desc);
-    esp_err_t err = check_secure_version(header, has_desc ? &desc : NULL);
+    err = check_secure_version(header, has_desc ? &desc : NULL);
     return err == ESP_OK
                ? esp_ota_check_image_validity(header->final->type, &image, has_desc ? &desc : NULL)
                : err;

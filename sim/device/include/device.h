@@ -1,5 +1,5 @@
 /**
- * A virtual device: a flash file, the eFuse file beside it, and one boot.
+ * A virtual device: a flash file, beside it the eFuse file and the options its firmware was built with, and one boot.
  *
  * One process is one boot of one device: device_open() fills the places that exist once (esp_flash_default_chip,
  * efuse_default, the boot handover), so open at most one device in a process, before anything else of the stack is
@@ -43,12 +43,16 @@ struct device {
     uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
     struct partition_table_check table_check; // its fault is PARTITION_TABLE_OK
     struct boot_slots slots;
+    struct signature_settings signatures; // which signatures its firmware checks
+    uint32_t trust_address;               // of the trust store; BOOT_TRUST_ADDRESS_NONE: none
 };
 
 /**
- * Opens the flash file at path and, if there is one, "<path>.efuse". Says what is wrong in one logged sentence.
+ * Opens the flash file at path and, if they are there, "<path>.efuse" and "<path>.sdkconfig". Says what is wrong in one
+ * logged sentence.
  * @param[out] out  give it to device_close(); NULL on every failure
- * @return ESP_OK; the errors of nor_flash_open() and sim_efuse_open(); ESP_ERR_INVALID_ARG: options->chip is no chip;
+ * @return ESP_OK; the errors of nor_flash_open() and sim_efuse_open(); ESP_ERR_INVALID_ARG: options->chip is no chip, or
+ *         the settings make no sense;
  *         ESP_ERR_INVALID_STATE, ESP_ERR_INVALID_SIZE: no usable partition table; ESP_ERR_NOT_FOUND: also when the
  *         chip is not known; ESP_ERR_NOT_SUPPORTED: also when options->anti_rollback has no eFuses to count in;
  *         ESP_ERR_NO_MEM

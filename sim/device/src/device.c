@@ -9,6 +9,7 @@
 #include "esp_efuse.h"
 #include "esp_log.h"
 #include "nor_flash.h"
+#include "signature_policy.h"
 #include "sim_efuse.h"
 
 static const char *TAG = "device";
@@ -42,7 +43,35 @@ static void hand_over(const struct device *device, uint32_t app_address, bool ro
     handover.app_address = app_address;
     handover.rollback |= rollback;
     handover.anti_rollback |= anti_rollback;
+    handover.signatures = device->signatures;
+    handover.trust_address = device->trust_address;
     boot_handover_set(&handover);
+}
+
+// A trust store is a data partition with its label and room for both sectors.
+static void find_trust_store(struct device *device)
+{
+    int index = device_find_label(device, TRUST_STORE_LABEL);
+    device->trust_address = BOOT_TRUST_ADDRESS_NONE;
+    if (index >= 0) {
+        esp_partition_info_t entry = device_entry(device, index);
+        if (entry.type == PART_TYPE_DATA && entry.pos.size >= TRUST_STORE_LEN) {
+            device->trust_address = entry.pos.offset;
+        }
+    }
+}
+
+static esp_err_t load_settings(struct device *device, const char *path)
+{
+    size_t size = strlen(path) + sizeof(".sdkconfig");
+    char *settings_path = malloc(size);
+    if (!settings_path) {
+        return ESP_ERR_NO_MEM;
+    }
+    (void)snprintf(settings_path, size, "%s.sdkconfig", path); // it fits
+    esp_err_t err = device_settings_load(settings_path, &device->signatures);
+    free(settings_path);
+    return err;
 }
 
 static esp_err_t open_parts(struct device *device, const char *path,
@@ -54,6 +83,11 @@ static esp_err_t open_parts(struct device *device, const char *path,
     }
     esp_flash_default_chip = device->flash;
     err = load_table(device);
+    if (err != ESP_OK) {
+        return err;
+    }
+    find_trust_store(device);
+    err = load_settings(device, path);
     if (err != ESP_OK) {
         return err;
     }
@@ -119,6 +153,11 @@ static esp_err_t burn_secure_version(void *context, uint32_t version)
 static esp_err_t decide(struct device *device, bool rollback, bool anti_rollback, bool dry_run,
                         struct boot_decision *out)
 {
+    struct signature_policy policy;
+    esp_err_t err = signature_policy_load(SIGNATURE_AT_BOOT, &policy);
+    if (err != ESP_OK) {
+        return err;
+    }
     struct boot_request request = {
         .chip = device->flash,
         .identity = device->chip,
@@ -126,6 +165,7 @@ static esp_err_t decide(struct device *device, bool rollback, bool anti_rollback
         .rollback = rollback,
         .anti_rollback = anti_rollback,
         .dry_run = dry_run,
+        .signature = &policy,
         .secure_version = esp_efuse_read_secure_version(),
         .burn_secure_version = burn_secure_version,
     };
