@@ -90,12 +90,12 @@ static void tell_start(const struct boot_decision *decision)
 
 static int power_on(const char *path, const struct device_options *options)
 {
-    bool rollback = options->rollback || options->anti_rollback;
     struct device *device;
     struct boot_decision decision;
     if (device_open(path, options, &device) != ESP_OK) {
         return 1; // the log says why
     }
+    bool rollback = options->rollback || device->anti_rollback;
     ESP_LOGI(TAG, "%s v%d.%d, flash 0x%" PRIx32 ", rollback %s", chip_name(device->chip.chip_id),
              device->chip.chip_rev / 100, device->chip.chip_rev % 100, device->flash_size,
              rollback ? "on" : "off");

@@ -51,12 +51,12 @@ static int report(const struct device *device, const char *path, bool rollback,
 
 static int power_on(const char *path, const struct device_options *options)
 {
-    bool rollback = options->rollback || options->anti_rollback;
     struct boot_decision decision;
     struct device *device = open_device(path, options);
     if (!device) {
         return CLI_FAILED;
     }
+    bool rollback = options->rollback || device->anti_rollback;
     esp_err_t err = device_boot(device, rollback, false, &decision);
     int code = err == ESP_OK ? report(device, path, rollback, &decision)
                              : cli_fail_with(err, "%s: the boot ended early", path);

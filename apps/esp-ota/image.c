@@ -1,17 +1,13 @@
 // esp-ota image info, image verify: what a file is and whether a device would take it.
 
-#define _DEFAULT_SOURCE
-
 #include "commands.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "chip_traits.h"
 #include "image_file.h"
-#include "sim_efuse.h"
 #include "trust.h"
 
 #define FILE_MAX 0xFFFFFFFFu // what 32-bit offsets reach
@@ -149,22 +145,6 @@ static int show_info(const char *path, const struct cli_bytes *file, const struc
 
 enum { OPT_TRUST = 512, OPT_FLASH, OPT_THRESHOLD, OPT_DATA };
 
-// The keys of the device's eFuses.
-static bool trust_device(struct trust *trust, const char *flash)
-{
-    char path[PATH_MAX];
-    (void)snprintf(path, sizeof(path), "%s.efuse", flash); // a name that is cut does not open
-    esp_err_t err = sim_efuse_open(path, NULL, &efuse_default);
-    if (err != ESP_OK) {
-        cli_report_error(err, "%s cannot be opened", path);
-        return false;
-    }
-    bool is_added = trust_add_efuses(trust);
-    sim_efuse_close(efuse_default);
-    efuse_default = NULL;
-    return is_added;
-}
-
 static int run_info(int argc, char **argv)
 {
     static const struct option OPTIONS[] = {{"trust", required_argument, NULL, OPT_TRUST},
@@ -177,7 +157,7 @@ static int run_info(int argc, char **argv)
         if (option == CLI_WRONG) {
             return CLI_USAGE;
         }
-        if (!(option == OPT_TRUST ? trust_add(&trust, optarg) : trust_device(&trust, optarg))) {
+        if (!(option == OPT_TRUST ? trust_add(&trust, optarg) : trust_add_device(&trust, optarg))) {
             return CLI_FAILED;
         }
     }
@@ -205,7 +185,7 @@ const struct cli_command image_info_command = {
             "Signatures are listed with the digest of their key, and whether they are right.\n\n"
             "  --trust KEY    say which signatures this key makes trusted: PEM, digest or raw v1 "
             "key; repeatable\n"
-            "  --flash FLASH  say which of them this device's eFuses trust\n"
+            "  --flash FLASH  say which of them this device trusts\n"
             "  --json         the same as JSON\n\n"
             "example:  esp-ota image info firmware.bin\n",
     .run = run_info,

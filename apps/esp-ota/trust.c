@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "efuse_keys.h"
+#include "open_device.h"
+#include "signature_policy.h"
 
 #define KEY_FILE_MAX  65536u // chosen: far above any key
 #define DIGEST_LEN_C2 16u    // fact: what ESP32-C2 keeps of a digest
@@ -111,9 +113,8 @@ bool trust_add(struct trust *trust, const char *word)
     return trust_read_key(word, &ASK, &trust->keys[trust->count]) && ++trust->count;
 }
 
-bool trust_add_efuses(struct trust *trust)
+static bool add_efuses(struct trust *trust)
 {
-    trust->is_device = true;
     for (uint32_t slot = 0; slot < efuse_key_slot_count() && trust->count < TRUST_MAX; slot++) {
         struct efuse_key_slot found;
         esp_err_t err = efuse_key_read(slot, &found);
@@ -129,6 +130,51 @@ bool trust_add_efuses(struct trust *trust)
         }
     }
     return true;
+}
+
+static void add_policy(struct trust *trust, const struct signature_policy *policy)
+{
+    uint32_t digest_len = policy->digest_len > 0 ? policy->digest_len : SIGNATURE_KEY_DIGEST_LEN;
+    trust->threshold = policy->threshold;
+    trust->first_block_only = policy->first_block_only;
+    if (policy->scheme == SIGNATURE_V1 && trust->count < TRUST_MAX) {
+        struct trusted_key *key = &trust->keys[trust->count++];
+        *key = (struct trusted_key){.scheme = SIGNATURE_V1, .is_raw_v1 = true};
+        memcpy(key->v1_key, policy->v1_key, sizeof(key->v1_key));
+        return;
+    }
+    for (uint32_t i = 0; i < policy->trusted_count && trust->count < TRUST_MAX; i++) {
+        struct trusted_key *key = &trust->keys[trust->count++];
+        *key = (struct trusted_key){.scheme = policy->scheme,
+                                    .is_revoked = policy->revoked >> i & 1,
+                                    .digest_len = digest_len};
+        memcpy(key->digest, policy->trusted[i], sizeof(key->digest));
+    }
+}
+
+bool trust_add_device(struct trust *trust, const char *flash)
+{
+    struct device_options options = {.read_only = true, .is_chip_optional = true};
+    struct signature_policy policy;
+    struct device *device = open_device(flash, &options);
+    if (!device) {
+        return false;
+    }
+    esp_err_t err = device_start_application(device, NULL);
+    if (err == ESP_OK) {
+        err = signature_policy_load(SIGNATURE_AT_UPDATE, &policy);
+    }
+    bool is_added = err == ESP_OK;
+    trust->is_device = true;
+    if (err != ESP_OK) {
+        cli_report_error(err, "%s: whom it trusts cannot be told", flash);
+    } else if (policy.scheme == SIGNATURE_NONE) {
+        is_added = add_efuses(trust);
+    } else {
+        add_policy(trust, &policy);
+    }
+    device_close(device);
+    return is_added;
 }
 
 // ----------------------------------------------------------------------- policies
@@ -245,7 +291,8 @@ static struct block_report judge_block(const struct cli_bytes *file, const struc
     if (report.fault == SIGNATURE_BLOCK_OK) {
         signature_block_key_digest(bytes, report.scheme, report.key_digest);
         report.is_right = is_block_right(file, found, report.scheme, index);
-        report.trusted = find_trusted(trust, report.key_digest);
+        bool counts = !trust || !trust->first_block_only || index == 0;
+        report.trusted = counts ? find_trusted(trust, report.key_digest) : NULL;
     }
     return report;
 }

@@ -4,7 +4,7 @@
 #include "sign_file.h"
 #include "sign_key.h"
 
-#define TRUST_MAX 8 // chosen: more than any device has
+#define TRUST_MAX SIGNATURE_TRUSTED_MAX // chosen: as many as a device can have
 
 /** One trusted key: a whole one, or only its digest. */
 struct trusted_key {
@@ -19,8 +19,9 @@ struct trusted_key {
 struct trust {
     struct trusted_key keys[TRUST_MAX];
     uint32_t count;
-    uint32_t threshold; // different keys that must have signed; 0: one
-    bool is_device;     // the keys are those of a device's eFuses
+    uint32_t threshold;    // different keys that must have signed; 0: one
+    bool is_device;        // the keys are those of a device
+    bool first_block_only; // of a sector no other block is looked at
 };
 
 /**
@@ -32,8 +33,11 @@ bool trust_read_key(const char *word, const struct sign_secret *secret, struct t
 /** Adds such a key. @return false: said why */
 bool trust_add(struct trust *trust, const char *word);
 
-/** Adds the key digests of the eFuses in efuse_default. @return false: said why */
-bool trust_add_efuses(struct trust *trust);
+/**
+ * Adds whom the device at flash believes when it is updated: what its firmware checks, its eFuses and its trust store. If
+ * its firmware checks nothing, the keys of its eFuses. @return false: said why
+ */
+bool trust_add_device(struct trust *trust, const char *flash);
 
 /**
  * What a device that trusts these keys accepts of this file; the scheme is that of the keys, or of the file where only

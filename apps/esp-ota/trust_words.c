@@ -2,6 +2,8 @@
 
 #include "trust_words.h"
 
+#include "trust.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +49,11 @@ bool trust_words_digest(const char *word, uint8_t digest[SIGNATURE_KEY_DIGEST_LE
         return false;
     }
     bool fits = file.len == SIGNATURE_KEY_DIGEST_LEN;
-    if (fits) {
+    if (strstr((const char *)file.bytes, "-----BEGIN")) {
+        struct trusted_key key;
+        fits = trust_read_key(word, &(struct sign_secret){0}, &key);
+        memcpy(digest, key.digest, SIGNATURE_KEY_DIGEST_LEN);
+    } else if (fits) {
         memcpy(digest, file.bytes, SIGNATURE_KEY_DIGEST_LEN);
     } else {
         cli_report_failure("%s is no key digest: 32 bytes in a file, or 64 hexadecimal digits, are "

@@ -5,7 +5,7 @@
 #include "device.h"
 #include "trust_store.h"
 
-/** A key digest by its words: 64 hexadecimal digits, or a file of 32 bytes. @return false: said why */
+/** A key digest by its words: 64 hexadecimal digits, a file of 32 bytes, or a PEM file. @return false: said why */
 bool trust_words_digest(const char *word, uint8_t digest[SIGNATURE_KEY_DIGEST_LEN]);
 
 /** 64 hexadecimal digits; out holds 65 bytes. @return out */

@@ -92,3 +92,15 @@ def test_an_update_to_a_smaller_version_is_refused_before_the_first_erase(progra
     old = program.firmware("old.img", version="1.0.0", secure_version=1).read_bytes()
     text = dev.refused("ESP_ERR_OTA_SMALL_SEC_VER", site.url(site.serve(old)), "--cacert", site.ca, *ON)
     assert "secure version 1" in text and "below 2" in text
+
+
+def test_the_firmware_of_a_device_may_be_built_with_it(program, dev):
+    dev.flash.with_name(dev.flash.name + ".sdkconfig").write_text("CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK=y\n")
+    program.done("otadata", "switch", dev.flash, "ota_1")
+    assert program.json("boot", "--flash", dev.flash)["slot"] == "ota_1"
+    program.done("otadata", "confirm", dev.flash)
+    assert burnt(dev) == 3
+    assert "ESP_ERR_OTA_SMALL_SEC_VER" in program.failed("otadata", "switch", dev.flash, "ota_0").stderr
+    dev.flash.with_name(dev.flash.name + ".efuse").unlink()
+    program.failed("boot", "--flash", dev.flash, "--chip", "esp32")
+    program.done("flash", "info", dev.flash, "--chip", "esp32")

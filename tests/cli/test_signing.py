@@ -149,6 +149,16 @@ def test_info_says_what_a_device_trusts(program, s3, device):
     program.failed("image", "info", "--flash", "missing.bin", signed)
 
 
+def test_info_counts_only_what_the_firmware_looks_at(program, s3, device):
+    running = sign(program, s3, "rsa3072_0", to="running.bin")
+    dev = device(chip="esp32s3", factory=running)
+    signed = sign(program, s3, "rsa3072_1", "rsa3072_0")
+    trusted = lambda name: [b["trusted"] for b in program.json("image", "info", "--flash", dev.flash, name)["signatures"]]
+    program.done("trust", "set", "--flash", dev.flash, "--signed", "update", "--scheme", "rsa3072")
+    assert trusted(signed) == [False, False]  # of an update only the first block, and it must be that of the running one
+    assert trusted(running) == [True]
+
+
 def test_info_tells_damage(program, s3):
     data = bytearray(sign(program, s3, "rsa3072_0", "rsa3072_1").read_bytes())
     at = len(data) - SECTOR

@@ -118,7 +118,8 @@ def test_what_makes_no_sense_is_refused(program, device, keys):
     assert "--scheme" in program.failed("trust", "set", "--flash", dev.flash, "--signed", "update").stderr
     with_store = device("with_store", table=STORE_CSV)
     assert "no image is both" in program.failed("trust", "set", "--flash", with_store.flash, "--min-size", "2", "--max-size", "1").stderr
-    assert "no key digest" in program.failed("trust", "add", "--flash", with_store.flash, keys[0].pem).stderr
+    (program.folder / "junk").write_bytes(b"junk")
+    assert "no key digest" in program.failed("trust", "add", "--flash", with_store.flash, "junk").stderr
     many = [f"{number:064x}" for number in range(8)]
     program.done("trust", "add", "--flash", with_store.flash, *many)
     assert "all it can" in program.failed("trust", "add", "--flash", with_store.flash, keys[0].hex).stderr

@@ -20,7 +20,8 @@ struct device_options {
     const char *chip; // name of the chip; NULL: as the eFuse file says, else as the images show
     bool is_chip_optional; // an unknown chip is no error: chip.chip_id is ESP_CHIP_ID_INVALID then
     bool rollback;         // as CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, for the running application
-    bool anti_rollback;    // as CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK; implies rollback, needs eFuses
+    // as CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK, which "<path>.sdkconfig" may have too; implies rollback, needs eFuses
+    bool anti_rollback;
     uint32_t table_offset; // where the partition table stands; 0: 0x8000
 };
 
@@ -44,6 +45,7 @@ struct device {
     struct partition_table_check table_check; // its fault is PARTITION_TABLE_OK
     struct boot_slots slots;
     struct signature_settings signatures; // which signatures its firmware checks
+    bool anti_rollback;                   // by option, by its settings, or by the build
     uint32_t trust_address;               // of the trust store; BOOT_TRUST_ADDRESS_NONE: none
 };
 

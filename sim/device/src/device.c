@@ -34,15 +34,14 @@ static esp_err_t load_table(struct device *device)
     return err;
 }
 
-static void hand_over(const struct device *device, uint32_t app_address, bool rollback,
-                      bool anti_rollback)
+static void hand_over(const struct device *device, uint32_t app_address, bool rollback)
 {
     struct boot_handover handover = BOOT_HANDOVER_DEFAULT();
     handover.chip = device->chip;
     handover.table_offset = device->table_offset;
     handover.app_address = app_address;
-    handover.rollback |= rollback;
-    handover.anti_rollback |= anti_rollback;
+    handover.rollback = rollback;
+    handover.anti_rollback = device->anti_rollback;
     handover.signatures = device->signatures;
     handover.trust_address = device->trust_address;
     boot_handover_set(&handover);
@@ -69,7 +68,8 @@ static esp_err_t load_settings(struct device *device, const char *path)
         return ESP_ERR_NO_MEM;
     }
     (void)snprintf(settings_path, size, "%s.sdkconfig", path); // it fits
-    esp_err_t err = device_settings_load(settings_path, &device->signatures);
+    esp_err_t err =
+        device_settings_load(settings_path, &device->signatures, &device->anti_rollback);
     free(settings_path);
     return err;
 }
@@ -115,13 +115,15 @@ esp_err_t device_open(const char *path, const struct device_options *options, st
         device_close(device);
         return err;
     }
-    if (options->anti_rollback && !device->efuse) {
+    device->anti_rollback |= options->anti_rollback;
+    bool must_count = options->anti_rollback || (device->anti_rollback && !options->read_only);
+    if (must_count && !device->efuse) {
         ESP_LOGE(TAG, "anti-rollback counts in eFuses, and there is no %s.efuse", path);
         device_close(device);
         return ESP_ERR_NOT_SUPPORTED;
     }
     efuse_default = device->efuse;
-    hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback, options->anti_rollback);
+    hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
     *out = device;
     return ESP_OK;
 }
@@ -198,8 +200,7 @@ esp_err_t device_start_application(struct device *device, struct boot_decision *
         return err;
     }
     bool runs = decision.booted != BOOT_INDEX_NONE;
-    hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE, handover->rollback,
-              handover->anti_rollback);
+    hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE, handover->rollback);
     const esp_app_desc_t *desc = runs ? image_app_desc(&decision.image) : NULL;
     if (desc) {
         esp_app_set_description(desc);

@@ -8,7 +8,8 @@
 esp_err_t device_identity_find(struct device *device, const char *efuse_path,
                                const struct device_options *options) ESP_MUST_CHECK;
 
-// Reads which signatures the device's firmware checks; without a file, what this stack was built for.
+// Reads which signatures the device's firmware checks, and whether it has anti-rollback; without a file, what this stack was
+// built for.
 // Errors: ESP_ERR_INVALID_ARG (they make no sense), ESP_FAIL (not readable).
-esp_err_t device_settings_load(const char *path,
-                               struct signature_settings *settings) ESP_MUST_CHECK;
+esp_err_t device_settings_load(const char *path, struct signature_settings *settings,
+                               bool *anti_rollback) ESP_MUST_CHECK;

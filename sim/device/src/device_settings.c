@@ -20,6 +20,7 @@ struct options {
     bool ecdsa_v2;
     bool is_192;
     bool is_384;
+    bool anti_rollback;
     char key_file[LINE_MAX_LEN];
     struct signature_settings settings;
 };
@@ -40,6 +41,7 @@ static bool *find_switch(struct options *options, const char *name)
         {"CONFIG_SECURE_SIGNED_APPS_ECDSA_V2_SCHEME", &options->ecdsa_v2},
         {"CONFIG_SECURE_BOOT_ECDSA_KEY_LEN_192_BITS", &options->is_192},
         {"CONFIG_SECURE_BOOT_ECDSA_KEY_LEN_384_BITS", &options->is_384},
+        {"CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK", &options->anti_rollback},
     };
     for (size_t i = 0; i < sizeof(SWITCHES) / sizeof(SWITCHES[0]); i++) {
         if (strcmp(SWITCHES[i].name, name) == 0) {
@@ -115,13 +117,15 @@ static esp_err_t check(const struct signature_settings *settings, const char *pa
     return ESP_OK;
 }
 
-esp_err_t device_settings_load(const char *path, struct signature_settings *settings)
+esp_err_t device_settings_load(const char *path, struct signature_settings *settings,
+                               bool *anti_rollback)
 {
     struct options options = {.settings = {.scheme = SIGNATURE_NONE}};
     char line[LINE_MAX_LEN];
     FILE *file = fopen(path, "r");
     if (!file && errno == ENOENT) {
         *settings = (struct signature_settings)SIGNATURE_SETTINGS_OF_BUILD();
+        *anti_rollback = BOOT_ANTI_ROLLBACK_BUILD;
         return ESP_OK;
     }
     if (!file) {
@@ -144,6 +148,7 @@ esp_err_t device_settings_load(const char *path, struct signature_settings *sett
     }
     if (err == ESP_OK) {
         *settings = options.settings;
+        *anti_rollback = options.anti_rollback;
     }
     return err;
 }
