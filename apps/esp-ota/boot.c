@@ -105,7 +105,8 @@ const struct cli_command boot_command = {
         "  --rollback on|off  whether the bootloader was built with rollback; off if not given\n"
         "  --anti-rollback on|off  whether it also compares secure versions with FLASH.efuse and "
         "burns that of a\n"
-        "                     confirmed image; off if not given, on implies --rollback on\n"
+        "                     confirmed image; off if not given\n"
+        "                     and FLASH.sdkconfig does not say so; on implies --rollback on\n"
         "  --chip C           its chip, if neither FLASH.efuse nor an image tells\n"
         "  --json             slot, reason, project, version, tries, otadata before and after\n\n"
         "example:  esp-ota boot --flash dev.bin --rollback on\n",

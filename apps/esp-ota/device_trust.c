@@ -169,6 +169,21 @@ static int take_flag(const char *name, uint32_t flag, struct request *request)
     return CLI_DONE;
 }
 
+static int take_rotation(struct request *request)
+{
+    bool is_announced = strcmp(optarg, "announced") == 0;
+    bool is_on = is_announced;
+    if (!is_announced && !cli_parse_switch(optarg, &is_on)) {
+        return cli_usage("--rotate is on, off or announced, not \"%s\"", optarg);
+    }
+    uint32_t both = TRUST_STORE_FLAG_ROTATE | TRUST_STORE_FLAG_ANNOUNCED;
+    request->given_flags |= both;
+    request->flags = (request->flags & ~both) | (is_announced ? both
+                                                 : is_on      ? TRUST_STORE_FLAG_ROTATE
+                                                              : 0u);
+    return CLI_DONE;
+}
+
 static int take_size(const char *name, uint64_t *size, bool *has_size)
 {
     *has_size = cli_parse_size(optarg, UINT32_MAX, size);
@@ -224,7 +239,7 @@ static int take_set_option(int option, struct request *request)
     case CLI_WRONG:
         return CLI_USAGE;
     case OPT_ROTATE:
-        return take_flag("rotate", TRUST_STORE_FLAG_ROTATE, request);
+        return take_rotation(request);
     case OPT_SAME_PROJECT:
         return take_flag("same-project", TRUST_STORE_FLAG_PROJECT, request);
     case OPT_NO_DOWNGRADE:
@@ -356,7 +371,10 @@ const struct cli_command trust_set_command = {
         "  --signed-data on|off data partitions of subtype undefined are signed too\n\n"
         "What the trust store asks for beyond ESP-IDF (partition \"ota_trust\"):\n"
         "  --threshold K        so many different trusted keys must have signed\n"
-        "  --rotate on|off      the keys that signed a confirmed image become the trusted ones\n"
+        "  --rotate on|off|announced  the keys that signed a confirmed image become the trusted "
+        "ones; announced: a\n"
+        "                       new key only if its digest stands in the first 4096 bytes, which "
+        "are signed\n"
         "  --same-project on|off  an update has the project name of what runs\n"
         "  --no-downgrade on|off  its version and secure version are not below\n"
         "  --min-size N, --max-size N  bytes of an image; 0: any\n\n"

@@ -12,7 +12,7 @@
 
 #define BIT(scheme) (1u << (scheme))
 
-// fact: SPEC.md "Signatures"; P-192 in releases before v6.0 of ESP-IDF
+// fact: SPEC.md "Signed files"; P-192 in releases before v6.0 of ESP-IDF
 static unsigned schemes_of(esp_chip_id_t chip)
 {
     const unsigned ec = BIT(SIGNATURE_P192) | BIT(SIGNATURE_P256);

@@ -224,12 +224,13 @@ static json_t *policy_to_json(const struct signature_policy *policy)
 
 static json_t *store_to_json(const struct trust_record *record)
 {
-    return json_pack("{s:I, s:o, s:o, s:i, s:b, s:b, s:b, s:I, s:I}", "sequence",
+    return json_pack("{s:I, s:o, s:o, s:i, s:b, s:b, s:b, s:b, s:I, s:I}", "sequence",
                      (json_int_t)record->sequence, "trusted",
                      digests_to_json(record->trusted, record->trusted_count, 0), "revoked",
                      digests_to_json(record->revoked, record->revoked_count, 0), "threshold",
                      record->threshold > 1 ? record->threshold : 1, "rotate",
-                     record->flags & TRUST_STORE_FLAG_ROTATE, "same_project",
+                     record->flags & TRUST_STORE_FLAG_ROTATE, "announced",
+                     record->flags & TRUST_STORE_FLAG_ANNOUNCED, "same_project",
                      record->flags & TRUST_STORE_FLAG_PROJECT, "no_downgrade",
                      record->flags & TRUST_STORE_FLAG_VERSION, "min_size",
                      (json_int_t)record->min_len, "max_size", (json_int_t)record->max_len);
@@ -260,7 +261,9 @@ static void print_store(const struct trust_record *record)
     char hex[65];
     printf("store      record %u: threshold %d, rotation %s, project %s, version %s\n",
            (unsigned)record->sequence, record->threshold > 1 ? record->threshold : 1,
-           record->flags & TRUST_STORE_FLAG_ROTATE ? "on" : "off",
+           record->flags & TRUST_STORE_FLAG_ANNOUNCED ? "to announced keys"
+           : record->flags & TRUST_STORE_FLAG_ROTATE  ? "on"
+                                                      : "off",
            record->flags & TRUST_STORE_FLAG_PROJECT ? "must match" : "free",
            record->flags & TRUST_STORE_FLAG_VERSION ? "must not go down" : "free");
     if (record->min_len > 0 || record->max_len > 0) {

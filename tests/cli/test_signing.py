@@ -9,7 +9,7 @@ import pytest
 from table import DATA
 
 KEYS = DATA / "keys"
-# scheme, key, image, fact: SPEC.md "Signatures", which chip verifies what
+# scheme, key, image, fact: SPEC.md "Signed files", which chip verifies what
 SCHEMES_OF = {"esp32": ["v1", "rsa3072"], "esp32s2": ["rsa3072"], "esp32s3": ["rsa3072"], "esp32c3": ["rsa3072"],
               "esp32c2": ["ecdsa192", "ecdsa256"], "esp32c61": ["ecdsa192", "ecdsa256"], "esp32c6": ["rsa3072", "ecdsa192", "ecdsa256"],
               "esp32h2": ["rsa3072", "ecdsa192", "ecdsa256"], "esp32c5": ["rsa3072", "ecdsa192", "ecdsa256", "ecdsa384"],

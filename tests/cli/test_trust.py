@@ -91,11 +91,14 @@ def test_the_policy_is_kept_and_shown(program, device):
     dev = device(table=STORE_CSV)
     store = program.json("trust", "set", "--flash", dev.flash, "--threshold", "2", "--rotate", "on", "--same-project", "on",
                          "--no-downgrade", "on", "--min-size", "1K", "--max-size", "0x10000")["store"]
-    assert store == {"sequence": 1, "trusted": [], "revoked": [], "threshold": 2, "rotate": True, "same_project": True,
+    assert store == {"sequence": 1, "trusted": [], "revoked": [], "threshold": 2, "rotate": True, "announced": False, "same_project": True,
                      "no_downgrade": True, "min_size": 1024, "max_size": 65536}
     store = program.json("trust", "set", "--flash", dev.flash, "--rotate", "off", "--max-size", "0")["store"]
     assert (store["sequence"], store["rotate"], store["same_project"], store["max_size"]) == (2, False, True, 0)
+    store = program.json("trust", "set", "--flash", dev.flash, "--rotate", "announced")["store"]
+    assert (store["rotate"], store["announced"]) == (True, True)
     text = program.done("trust", "show", "--flash", dev.flash).stdout
+    assert "rotation to announced keys" in text
     assert "must not go down" in text and "threshold 2" in text
 
 

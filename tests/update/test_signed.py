@@ -3,7 +3,7 @@
 import pytest
 
 from esp_ota import TWO_OTA_CSV
-from images import damaged, image
+from images import damaged, descriptor, image
 from signing import Key, sign_v2
 
 STORE_CSV = TWO_OTA_CSV + "ota_trust, data, undefined, 0x310000, 0x2000,\n"
@@ -88,6 +88,19 @@ def test_keys_stay_until_the_image_is_confirmed(story):
     it.take("2.0.0", "AB")
     assert it.dev.boot(rollback=True)["version"] == "1.0.0"
     assert it.trust("show")["store"]["trusted"] == [it.keys["A"].hex]
+
+
+def test_a_block_that_was_added_on_the_way_brings_no_key_along(story):
+    it = story(table=STORE_CSV)
+    it.trust("add", it.keys["A"].digest)
+    it.trust("set", "--signed", "update", "--scheme", "ecdsa256", "--rotate", "announced")
+    it.take("2.0.0", "AC")
+    assert it.confirm()["trusted"] == [it.keys["A"].hex]
+    first = descriptor(version="3.0.0") + it.keys["B"].digest.read_bytes()
+    announcing = sign_v2(image(size=FIRST, version="3.0.0", first=first), *(it.keys[name] for name in "ACB"))
+    it.dev.update(it.url(announcing), "--cacert", it.site.ca)
+    assert it.dev.boot(rollback=True)["version"] == "3.0.0"
+    assert it.confirm()["trusted"] == [it.keys["A"].hex, it.keys["B"].hex]
 
 
 def test_two_of_three_must_sign(story):

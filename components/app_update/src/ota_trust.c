@@ -12,6 +12,9 @@
 
 static const char *TAG = "esp_ota_ops";
 
+// chosen: the first sector, which is signed in every image: room behind the application descriptor for digests
+#define ANNOUNCED_LEN SIGNATURE_SECTOR_LEN
+
 esp_err_t ota_trust_load(struct ota_trust *trust)
 {
     memset(trust, 0, sizeof(*trust));
@@ -43,6 +46,37 @@ static esp_err_t read_rotating_store(struct trust_record *record)
     return err;
 }
 
+static bool holds(const uint8_t *bytes, uint32_t len, const uint8_t *digest)
+{
+    for (uint32_t at = 0; at + SIGNATURE_KEY_DIGEST_LEN <= len; at++) {
+        if (memcmp(bytes + at, digest, SIGNATURE_KEY_DIGEST_LEN) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/**
+ * Leaves out signers that the store does not know and the signed bytes do not announce. Signatures do not cover the sector
+ * they stand in: whoever can change a file on its way can add a block of their own to it, but not a digest to its content.
+ */
+static esp_err_t leave_out_unannounced(const struct trust_record *record, uint32_t address,
+                                       struct signature_result *result)
+{
+    uint8_t start[ANNOUNCED_LEN];
+    if (!(record->flags & TRUST_STORE_FLAG_ANNOUNCED)) {
+        return ESP_OK;
+    }
+    esp_err_t err = esp_flash_read(NULL, start, address, sizeof(start));
+    for (uint32_t i = 0; i < SIGNATURE_BLOCK_MAX && err == ESP_OK; i++) {
+        const uint8_t *digest = result->key_digest[i];
+        if (!trust_record_trusts(record, digest) && !holds(start, sizeof(start), digest)) {
+            result->right &= (uint8_t) ~(1u << i);
+        }
+    }
+    return err;
+}
+
 /** Whether the blocks of what runs name other keys than the store trusts; nothing is verified for that. */
 static esp_err_t differs_from_running(const struct trust_record *record, bool *differs)
 {
@@ -51,6 +85,9 @@ static esp_err_t differs_from_running(const struct trust_record *record, bool *d
     const struct boot_handover *handover = boot_handover_get();
     esp_err_t err = signature_read_keys(handover->app_address, handover->signatures.scheme,
                                         claimed.key_digest, &claimed.right);
+    if (err == ESP_OK) {
+        err = leave_out_unannounced(record, handover->app_address, &claimed);
+    }
     if (err == ESP_OK) {
         *differs = trust_record_rotate(&next, &claimed);
     }
@@ -76,8 +113,9 @@ static esp_err_t rotate(struct trust_record *record, const esp_partition_t *runn
                  image_fault_text(fault));
         return ESP_OK;
     }
-    if (!trust_record_rotate(record, &info.signature)) {
-        return ESP_OK;
+    esp_err_t err = leave_out_unannounced(record, running->address, &info.signature);
+    if (err != ESP_OK || !trust_record_rotate(record, &info.signature)) {
+        return err;
     }
     ESP_LOGI(TAG, "the keys that signed %s are the trusted ones now: %u", running->label,
              record->trusted_count);

@@ -10,7 +10,8 @@
  *          4    2  version, 1
  *          6    2  length of the record, 548
  *          8    4  sequence, 1 and up
- *         12    4  flags: bit 0 rotation, 1 same project, 2 version must not go down; the rest is 0
+ *         12    4  flags: bit 0 rotation, 1 same project, 2 version must not go down, 3 rotation only to keys that the
+ *                  signed bytes announce; the rest is 0
  *         16    1  threshold: trusted keys that must have signed; 0 and 1: one
  *         17    1  trusted keys, 0 .. 8
  *         18    1  revoked keys, 0 .. 8
@@ -32,15 +33,16 @@
 extern "C" {
 #endif
 
-#define TRUST_STORE_LABEL        "ota_trust"
-#define TRUST_STORE_SECTOR_LEN   4096u
-#define TRUST_STORE_LEN          (2u * TRUST_STORE_SECTOR_LEN)
-#define TRUST_RECORD_LEN         548u
-#define TRUST_KEY_MAX            8u // chosen: today's keys, spare ones, and those of a rotation under way
-#define TRUST_STORE_FLAG_ROTATE  1u
-#define TRUST_STORE_FLAG_PROJECT 2u
-#define TRUST_STORE_FLAG_VERSION 4u
-#define TRUST_STORE_FLAGS_ALL    7u
+#define TRUST_STORE_LABEL          "ota_trust"
+#define TRUST_STORE_SECTOR_LEN     4096u
+#define TRUST_STORE_LEN            (2u * TRUST_STORE_SECTOR_LEN)
+#define TRUST_RECORD_LEN           548u
+#define TRUST_KEY_MAX              8u // chosen: today's keys, spare ones, and those of a rotation under way
+#define TRUST_STORE_FLAG_ROTATE    1u
+#define TRUST_STORE_FLAG_PROJECT   2u
+#define TRUST_STORE_FLAG_VERSION   4u
+#define TRUST_STORE_FLAG_ANNOUNCED 8u
+#define TRUST_STORE_FLAGS_ALL      15u
 
 /** What a record says. */
 struct trust_record {

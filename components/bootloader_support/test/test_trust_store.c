@@ -174,9 +174,9 @@ static void keeps_eight_trusted_and_the_last_eight_revoked(void **state)
     struct trust_record record = record_of("ABCDEFGH");
     assert_int_equal(trust_record_add(&record, key('A')), ESP_OK);
     assert_int_equal(trust_record_add(&record, key('I')), ESP_ERR_NO_MEM);
-    for (uint8_t name = 'A'; name < 'A' + 9; name++) {
-        trust_record_revoke(&record, key(name));
-        trust_record_revoke(&record, key(name));
+    for (int name = 'A'; name < 'A' + 9; name++) {
+        trust_record_revoke(&record, key((uint8_t)name));
+        trust_record_revoke(&record, key((uint8_t)name));
     }
     assert_trusts(&record, "");
     assert_int_equal(record.revoked_count, TRUST_KEY_MAX);
