@@ -12,6 +12,7 @@ enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK, OPT_ANTI_ROLLBACK };
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"anti-rollback", required_argument, NULL, OPT_ANTI_ROLLBACK},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
@@ -32,7 +33,6 @@ static int report(const struct device *device, const char *path, bool rollback,
         json_t *root = json_object();
         decision_to_json(root, device, decision);
         json_object_set_new(root, "rollback", json_boolean(rollback));
-        json_object_set_new(root, "secure_version", json_integer(decision->secure_version));
         cli_print_json(root);
     } else {
         decision_print(device, decision);
@@ -108,6 +108,7 @@ const struct cli_command boot_command = {
         "                     confirmed image; off if not given\n"
         "                     and FLASH.sdkconfig does not say so; on implies --rollback on\n"
         "  --chip C           its chip, if neither FLASH.efuse nor an image tells\n"
+        "  --flash-key FILE   key of the flash encryption, if it is not in FLASH.key\n"
         "  --json             slot, reason, project, version, tries, otadata before and after\n\n"
         "example:  esp-ota boot --flash dev.bin --rollback on\n",
     .run = run,
