@@ -26,6 +26,7 @@ enum plant {
     PLANT_EARLY_RECORD,     // the record is written before the image is complete
     PLANT_IN_PLACE,         // the update goes over the running image
     PLANT_BLIND_BOOTLOADER, // early record, and a bootloader that starts what otadata says
+    PLANT_STORE_IN_PLACE, // the trust store's record in charge is erased before the next one is written
     PLANT_COUNT,
 };
 
@@ -42,6 +43,8 @@ struct scenario {
     bool rollback;
     bool in_bulk;
     bool without_factory;
+    bool
+        rotates; // images are signed: all by A and B, the new one by B; the trust store begins with A and B
     enum image slots[2]; // what stands in ota_0 and ota_1
     uint32_t seq[2];     // of the records; 0: empty
     uint32_t states[2];

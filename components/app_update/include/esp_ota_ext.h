@@ -5,6 +5,7 @@
 #pragma once
 
 #include "esp_ota_ops.h"
+#include "image_policy.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +48,13 @@ esp_err_t esp_ota_tune(esp_ota_handle_t handle, const esp_ota_tuning_t *tuning) 
  * Cut: the unit holds anything; it is behind all bytes that were written.
  */
 esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle) ESP_MUST_CHECK;
+
+/**
+ * What this device asks of a new application beyond its signature: project, version, size; see trust_store.h. All of it can
+ * be judged with image_check_header() before anything is erased; esp_ota_write() and esp_ota_end() ask for it in any case.
+ * Errors: ESP_ERR_INVALID_ARG (NULL), or the flash error.
+ */
+esp_err_t esp_ota_get_image_policy(struct image_policy *policy) ESP_MUST_CHECK;
 
 // ----------------------------------------------------------------------- resume journal
 //

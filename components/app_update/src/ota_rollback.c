@@ -63,10 +63,13 @@ esp_err_t esp_ota_mark_app_valid_cancel_rollback(void)
         return err;
     }
     if (view.records[view.active].ota_state == ESP_OTA_IMG_VALID) {
-        return ESP_OK;
+        return ota_trust_rotate(); // a cut may have come before it
     }
     err = write_state(&view, ESP_OTA_IMG_VALID);
-    return err == ESP_OK ? raise_secure_version() : err;
+    if (err == ESP_OK) {
+        err = raise_secure_version();
+    }
+    return err == ESP_OK ? ota_trust_rotate() : err;
 }
 
 // ----------------------------------------------------------------------- roll back

@@ -59,8 +59,9 @@ struct boot_request {
     const struct boot_slots *slots;
     bool rollback; // implied by anti_rollback
     bool anti_rollback;
-    bool dry_run;            // decide, but write nothing
-    uint32_t secure_version; // of the device: eFuse bits burnt
+    bool dry_run;                             // decide, but write nothing
+    const struct signature_policy *signature; // what an image must be signed with; NULL: nothing
+    uint32_t secure_version;                  // of the device: eFuse bits burnt
     /** Raises the device's secure version; called only with anti_rollback and without dry_run. NULL: not burnt. */
     esp_err_t (*burn_secure_version)(void *context, uint32_t version);
     void *burn_context;

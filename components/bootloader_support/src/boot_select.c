@@ -202,8 +202,10 @@ static bool try_to_load(struct selection *s, int index)
     if (pos.size == 0 || !is_new_enough(s->request, index)) {
         return false;
     }
-    struct image_rules rules = {
-        .chip = s->request->identity, .flash_offset = pos.offset, .partition_size = pos.size};
+    struct image_rules rules = {.chip = s->request->identity,
+                                .flash_offset = pos.offset,
+                                .partition_size = pos.size,
+                                .signature = s->request->signature};
     struct boot_try *attempt = &decision->tries[decision->try_count++];
     attempt->index = index;
     attempt->fault = image_verify_flash(s->request->chip, &rules, &decision->image);
