@@ -1,6 +1,6 @@
 // bootsim: the bootloader standing alone. One power-on of a flash file, told as the serial port of a board would tell it.
 //
-//     bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off]
+//     bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off] [--flash-key FILE]
 //
 // Exit codes: 0 an application starts, 1 none does or the flash cannot be used, 2 wrong usage.
 
@@ -15,16 +15,18 @@ static const char *TAG = "bootsim";
 
 static int usage(FILE *to)
 {
-    fputs("usage: bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off]\n\n"
-          "Powers the device in FLASH on, once: decides as ESP-IDF's bootloader does, writes what "
-          "it writes.\n\n"
-          "example:  bootsim dev.bin --rollback on\n",
-          to);
+    fputs(
+        "usage: bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off] [--flash-key "
+        "FILE]\n\n"
+        "Powers the device in FLASH on, once: decides as ESP-IDF's bootloader does, writes what "
+        "it writes.\n\n"
+        "example:  bootsim dev.bin --rollback on\n",
+        to);
     return to == stdout ? 0 : 2;
 }
 
 // The log of a bootloader is its output, not a message beside it.
-static int print_to_stdout(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int print_to_stdout(const char *format, va_list args)
 {
     return vprintf(format, args);
 }
@@ -99,6 +101,9 @@ static int power_on(const char *path, const struct device_options *options)
     ESP_LOGI(TAG, "%s v%d.%d, flash 0x%" PRIx32 ", rollback %s", chip_name(device->chip.chip_id),
              device->chip.chip_rev / 100, device->chip.chip_rev % 100, device->flash_size,
              rollback ? "on" : "off");
+    if (device->encryption) {
+        ESP_LOGI(TAG, "flash encryption on, %s", device->encryption);
+    }
     tell_slots(&device->slots);
     esp_err_t err = device_boot(device, rollback, false, &decision);
     tell_records(&decision);
@@ -139,6 +144,8 @@ int main(int argc, char **argv)
             options.chip = argv[++i];
         } else if (has_value && take_switch(argv[i], argv[i + 1], &options)) {
             i++;
+        } else if (strcmp(argv[i], "--flash-key") == 0 && has_value) {
+            options.flash_key = argv[++i];
         } else if (argv[i][0] != '-' && !path) {
             path = argv[i];
         } else {

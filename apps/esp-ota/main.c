@@ -15,6 +15,8 @@ static const struct cli_command *const COMMANDS[] = {
     &flash_read_command,
     &flash_write_command,
     &flash_erase_command,
+    &flash_encrypt_command,
+    &flash_decrypt_command,
     &partitions_gen_command,
     &partitions_show_command,
     &otadata_show_command,

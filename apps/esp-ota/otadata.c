@@ -13,6 +13,7 @@ enum { OPT_CHIP = 256, OPT_FORCE, OPT_ROLLBACK, OPT_ANTI_ROLLBACK, OPT_OFFSET };
 
 static const struct option OPTIONS[] = {
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"force", no_argument, NULL, OPT_FORCE},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"anti-rollback", required_argument, NULL, OPT_ANTI_ROLLBACK},
@@ -229,6 +230,7 @@ const struct cli_command otadata_switch_command = {
         "                     given, on implies --rollback on\n"
         "  --force            do not verify the image\n"
         "  --chip C           the device's chip, if neither FLASH.efuse nor an image tells\n"
+        "  --flash-key FILE   key of the flash encryption, if it is not in FLASH.key\n"
         "  --json             otadata afterwards, as JSON\n\n"
         "example:  esp-ota otadata switch dev.bin ota_1\n",
     .run = run_switch,
@@ -268,6 +270,7 @@ const struct cli_command otadata_erase_command = {
     .usage = "otadata erase FLASH [--json]",
     .help = "Erases both records. The factory app boots then, or without one the first slot that "
             "loads.\n\n"
+            "  --flash-key FILE  key of the flash encryption, if it is not in FLASH.key\n"
             "  --offset N  where the partition table stands; 0x8000 if not given\n"
             "  --json      otadata afterwards, as JSON\n\n"
             "example:  esp-ota otadata erase dev.bin\n",
@@ -339,6 +342,7 @@ const struct cli_command otadata_confirm_command = {
             "  --anti-rollback on|off  burn the image's secure version into FLASH.efuse, for ever; "
             "off if not given\n"
             "  --chip C  the device's chip, if neither FLASH.efuse nor an image tells\n"
+            "  --flash-key FILE  key of the flash encryption, if it is not in FLASH.key\n"
             "  --json    otadata afterwards, as JSON\n\n"
             "example:  esp-ota otadata confirm dev.bin\n",
     .run = run_confirm,
@@ -357,6 +361,7 @@ const struct cli_command otadata_reject_command = {
             "esp_ota_mark_app_invalid_rollback(). Another one\n"
             "boots next; if there is none, nothing changes.\n\n"
             "  --chip C  the device's chip, if neither FLASH.efuse nor an image tells\n"
+            "  --flash-key FILE  key of the flash encryption, if it is not in FLASH.key\n"
             "  --json    otadata afterwards, as JSON\n\n"
             "example:  esp-ota otadata reject dev.bin\n",
     .run = run_reject,

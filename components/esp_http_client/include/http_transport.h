@@ -56,10 +56,12 @@ struct http_blob {
     size_t len;
 };
 
-/** Settings of a transport object. Pointers are borrowed until destroy, except `ca`, which is used in create only. */
+/** Settings of a transport object. Pointers are borrowed until destroy, except `ca` and `crl`, which are used in create only. */
 struct http_transport_settings {
     enum http_trust trust;
-    struct http_blob ca;   // one DER or any number of PEM certificates
+    struct http_blob ca; // one DER or any number of PEM certificates
+    struct http_blob
+        crl; // PEM or DER revocation lists, used in create only; data NULL: revocation is not checked
     struct http_blob cert; // client certificate, then the rest of its chain; data NULL: none
     struct http_blob key;  // its private key
     struct http_blob key_password; // len as given; data NULL: the key is not encrypted

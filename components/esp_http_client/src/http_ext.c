@@ -77,6 +77,20 @@ esp_err_t esp_http_client_set_proxy(esp_http_client_handle_t client, const char 
     return err;
 }
 
+// -------------------------------------------------------------------------------------- revocation
+
+esp_err_t esp_http_client_set_crl(esp_http_client_handle_t client, const void *data, size_t len)
+{
+    if (!client) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (client->transport) {
+        return ESP_ERR_INVALID_STATE;
+    }
+    client->crl = (struct http_blob){.data = data, .len = len};
+    return ESP_OK;
+}
+
 // ------------------------------------------------------------------------------------- HTTP version
 
 esp_err_t esp_http_client_set_http_version(esp_http_client_handle_t client,

@@ -45,6 +45,7 @@ static esp_err_t make_transport(struct esp_http_client *client)
         return ESP_OK;
     }
     http_trust_settings(client, &settings);
+    settings.crl = client->crl;
     void *context = client->config.transport ? client->config.transport->context : NULL;
     esp_err_t err = client->ops->create(context, &settings, &client->transport);
     if (err != ESP_OK) {

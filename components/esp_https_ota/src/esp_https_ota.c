@@ -46,7 +46,10 @@ struct session {
     decrypt_cb_t decrypt_cb;
     void *decrypt_user_ctx;
     uint16_t enc_header_size;
-    esp_ota_handle_t ota; // 0: no transaction is open; one is from STATE_WRITING on
+    esp_ota_handle_t
+        ota;           // 0: no transaction is open; one is from STATE_WRITING on, until is_judged
+    bool is_judged;    // esp_ota_end was called already
+    esp_err_t verdict; // of it
     char *buffer;
     size_t buffer_size;
     size_t buffered; // bytes in buffer that are not written yet
@@ -181,6 +184,8 @@ static void start_over(struct session *session)
     ota_source_restart(&session->source);
     ota_resume_forget(&session->resume);
     session->state = STATE_CONNECTED;
+    session->is_judged = false;
+    session->verdict = ESP_OK;
     session->buffered = 0;
     session->written = 0;
     session->resumed_from = 0;
@@ -199,6 +204,7 @@ static void take_application_s_word(struct session *session, size_t written)
     }
     ota_source_expect(&session->source, &unknown, offset);
     session->source.is_verified_here = true; // fact: ESP-IDF has nothing to compare with either
+    session->source.is_pieced = false;       // and does not fetch the file again
     session->resume.is_over = true; // and without its beginning the file has no identity to note
     session->state = STATE_RESUMING;
     session->written = offset;
@@ -512,6 +518,34 @@ static esp_err_t resume_writing(struct session *session)
     return err;
 }
 
+// Pieces that nothing told apart may still be of several files. Whether a refused image is fetched again, all from one place.
+static bool begins_alone(struct session *session, esp_err_t err)
+{
+    if (err != ESP_ERR_OTA_VALIDATE_FAILED || !ota_source_go_alone(&session->source)) {
+        return false;
+    }
+    ESP_LOGW(TAG, "the file came in pieces, which do not make an image; fetching it as a whole");
+    start_over(session);
+    return true;
+}
+
+// An image made of pieces is judged while it can still be fetched again, any other in finish. A copy is finish's, too.
+static esp_err_t complete(struct session *session)
+{
+    session->state = STATE_COMPLETE;
+    if (!session->source.is_pieced && session->source.alone_count == 0) {
+        return ESP_OK;
+    }
+    if (session->final == session->staging) {
+        session->verdict = esp_ota_end(session->ota);
+        session->ota = 0; // good or bad, the transaction is over
+        session->is_judged = true;
+    }
+    return session->is_judged && begins_alone(session, session->verdict)
+               ? ESP_ERR_HTTPS_OTA_IN_PROGRESS
+               : ESP_OK;
+}
+
 static esp_err_t move_one_buffer(struct session *session)
 {
     size_t to_checkpoint =
@@ -530,8 +564,7 @@ static esp_err_t move_one_buffer(struct session *session)
     if (!session->has_ended) {
         return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
     }
-    session->state = STATE_COMPLETE;
-    return ESP_OK;
+    return complete(session);
 }
 
 esp_err_t esp_https_ota_perform(esp_https_ota_handle_t https_ota_handle)
@@ -550,7 +583,10 @@ esp_err_t esp_https_ota_perform(esp_https_ota_handle_t https_ota_handle)
     } else if (session->state == STATE_RESUMING) {
         err = resume_writing(session);
     }
-    return err == ESP_OK ? move_one_buffer(session) : err;
+    if (err == ESP_OK) {
+        err = move_one_buffer(session);
+    }
+    return begins_alone(session, err) ? ESP_ERR_HTTPS_OTA_IN_PROGRESS : err;
 }
 
 // ----------------------------------------------------------------------- end of a session
@@ -576,8 +612,9 @@ esp_err_t esp_https_ota_finish(esp_https_ota_handle_t https_ota_handle)
     if (!session) {
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = ESP_OK;
-    if (session->state == STATE_WRITING || session->state == STATE_COMPLETE) {
+    esp_err_t err = session->verdict;
+    bool is_written = session->state == STATE_WRITING || session->state == STATE_COMPLETE;
+    if (is_written && !session->is_judged) {
         err = esp_ota_end(session->ota);
     } else {
         abort_transaction(session);

@@ -1,6 +1,9 @@
 /**
  * A virtual device: a flash file, beside it the eFuse file and the options its firmware was built with, and one boot.
  *
+ * When the eFuses say that flash is encrypted, the key is in "<path>.key", in the byte order of espsecure's key files. On a
+ * chip it would be in the eFuses, where software cannot read it; here it is a file of its own that can be kept from others.
+ *
  * One process is one boot of one device: device_open() fills the places that exist once (esp_flash_default_chip,
  * efuse_default, the boot handover), so open at most one device in a process, before anything else of the stack is
  * called. All calls block; one thread.
@@ -9,6 +12,7 @@
 
 #include "boot_select.h"
 #include "efuse_ops.h"
+#include "flash_encryption.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,6 +27,9 @@ struct device_options {
     // as CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK, which "<path>.sdkconfig" may have too; implies rollback, needs eFuses
     bool anti_rollback;
     uint32_t table_offset; // where the partition table stands; 0: 0x8000
+    const char *
+        flash_key; // file with the key of the flash encryption; NULL: "<path>.key" where it is on. A device
+                   // without eFuse file counts as encrypted when it is given
 };
 
 /** Where the chip's identity was found. */
@@ -40,6 +47,8 @@ struct device {
     struct efuse *efuse; // NULL: there is no eFuse file
     struct chip_identity chip;
     enum device_chip_source chip_source;
+    const char *encryption; // name of the scheme; NULL: flash encryption is off
+    struct flash_encryption cipher;
     uint32_t table_offset;
     uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
     struct partition_table_check table_check; // its fault is PARTITION_TABLE_OK
@@ -55,9 +64,11 @@ struct device {
  * @param[out] out  give it to device_close(); NULL on every failure
  * @return ESP_OK; the errors of nor_flash_open() and sim_efuse_open(); ESP_ERR_INVALID_ARG: options->chip is no chip, or
  *         the settings make no sense;
- *         ESP_ERR_INVALID_STATE, ESP_ERR_INVALID_SIZE: no usable partition table; ESP_ERR_NOT_FOUND: also when the
- *         chip is not known; ESP_ERR_NOT_SUPPORTED: also when options->anti_rollback has no eFuses to count in;
- *         ESP_ERR_NO_MEM
+ *         ESP_ERR_INVALID_STATE, ESP_ERR_INVALID_SIZE: no usable partition table (with the wrong key there is none);
+ *         ESP_ERR_NOT_FOUND: also when the chip is not known, or there is no key file; ESP_ERR_INVALID_SIZE: also when the
+ *         key has a length the chip has no scheme for; ESP_ERR_INVALID_STATE: also when a key is given and the eFuses say
+ *         that flash is not encrypted; ESP_ERR_NOT_SUPPORTED: also when
+ *         options->anti_rollback has no eFuses to count in; ESP_ERR_NO_MEM
  */
 esp_err_t device_open(const char *path, const struct device_options *options,
                       struct device **out) ESP_MUST_CHECK;

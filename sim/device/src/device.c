@@ -8,6 +8,7 @@
 #include "esp_app_desc.h"
 #include "esp_efuse.h"
 #include "esp_log.h"
+#include "flash_ops.h"
 #include "nor_flash.h"
 #include "signature_policy.h"
 #include "sim_efuse.h"
@@ -22,14 +23,29 @@ static esp_err_t load_table(struct device *device)
 {
     esp_err_t err = boot_slots_load(device->flash, device->table_offset, &device->slots);
     if (err == ESP_OK) {
-        err = esp_flash_read(device->flash, device->table, device->table_offset,
-                             sizeof(device->table));
+        err = flash_plain_read(device->flash, device->table, device->table_offset,
+                               sizeof(device->table));
     }
     if (err == ESP_OK) {
         err = esp_flash_get_size(device->flash, &device->flash_size);
     }
     if (err == ESP_OK) {
         device->table_check = partition_table_verify(device->table, device->flash_size);
+    }
+    return err;
+}
+
+// Said before the table is looked at as such: with a wrong key it is noise from its first byte.
+static esp_err_t check_key(const struct device *device)
+{
+    uint8_t magic[2] = {0};
+    esp_err_t err = flash_plain_read(device->flash, magic, device->table_offset, sizeof(magic));
+    if (err == ESP_OK && (magic[0] | magic[1] << 8) != ESP_PARTITION_MAGIC) {
+        ESP_LOGE(TAG,
+                 "decrypted with this key (%s) there is no partition table at 0x%" PRIx32
+                 ": it is another key, or the table is damaged",
+                 device->encryption, device->table_offset);
+        err = ESP_ERR_INVALID_STATE;
     }
     return err;
 }
@@ -82,22 +98,30 @@ static esp_err_t open_parts(struct device *device, const char *path,
         return err;
     }
     esp_flash_default_chip = device->flash;
-    err = load_table(device);
-    if (err != ESP_OK) {
-        return err;
-    }
-    find_trust_store(device);
-    err = load_settings(device, path);
-    if (err != ESP_OK) {
-        return err;
-    }
     size_t size = strlen(path) + sizeof(".efuse");
     char *efuse_path = malloc(size);
     if (!efuse_path) {
         return ESP_ERR_NO_MEM;
     }
     (void)snprintf(efuse_path, size, "%s.efuse", path); // it fits
-    err = device_identity_find(device, efuse_path, options);
+    err = device_identity_begin(device, efuse_path, options);
+    efuse_default = device->efuse;
+    if (err == ESP_OK) {
+        err = device_encryption_begin(device, path, options);
+    }
+    if (err == ESP_OK && device->encryption) {
+        err = check_key(device);
+    }
+    if (err == ESP_OK) {
+        err = load_table(device);
+    }
+    if (err == ESP_OK) {
+        find_trust_store(device);
+        err = load_settings(device, path);
+    }
+    if (err == ESP_OK) {
+        err = device_identity_find(device, efuse_path, options);
+    }
     free(efuse_path);
     return err;
 }
@@ -122,7 +146,6 @@ esp_err_t device_open(const char *path, const struct device_options *options, st
         device_close(device);
         return ESP_ERR_NOT_SUPPORTED;
     }
-    efuse_default = device->efuse;
     hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
     *out = device;
     return ESP_OK;
@@ -134,6 +157,7 @@ void device_close(struct device *device)
         return;
     }
     efuse_default = NULL;
+    device_encryption_end(device);
     sim_efuse_close(device->efuse);
     nor_flash_close(device->flash);
     free(device);
