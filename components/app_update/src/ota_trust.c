@@ -8,6 +8,7 @@
 
 #include "boot_handover.h"
 #include "esp_log.h"
+#include "flash_ops.h"
 #include "signature_policy.h"
 
 static const char *TAG = "esp_ota_ops";
@@ -67,7 +68,7 @@ static esp_err_t leave_out_unannounced(const struct trust_record *record, uint32
     if (!(record->flags & TRUST_STORE_FLAG_ANNOUNCED)) {
         return ESP_OK;
     }
-    esp_err_t err = esp_flash_read(NULL, start, address, sizeof(start));
+    esp_err_t err = flash_plain_read(NULL, start, address, sizeof(start));
     for (uint32_t i = 0; i < SIGNATURE_BLOCK_MAX && err == ESP_OK; i++) {
         const uint8_t *digest = result->key_digest[i];
         if (!trust_record_trusts(record, digest) && !holds(start, sizeof(start), digest)) {

@@ -20,7 +20,7 @@ static const char *TAG = "signature";
 static esp_err_t measure(uint32_t address, uint32_t *content_len)
 {
     esp_image_header_t header;
-    esp_err_t err = esp_flash_read(NULL, &header, address, sizeof(header));
+    esp_err_t err = flash_plain_read(NULL, &header, address, sizeof(header));
     if (err != ESP_OK) {
         return err;
     }
@@ -30,7 +30,7 @@ static esp_err_t measure(uint32_t address, uint32_t *content_len)
     uint32_t at = HEADER_LEN;
     for (uint32_t i = 0; i < header.segment_count; i++) {
         esp_image_segment_header_t segment;
-        err = esp_flash_read(NULL, &segment, address + at, sizeof(segment));
+        err = flash_plain_read(NULL, &segment, address + at, sizeof(segment));
         if (err != ESP_OK) {
             return err;
         }
@@ -54,7 +54,7 @@ esp_err_t signature_read_keys(uint32_t address, enum signature_scheme scheme,
     esp_err_t err = measure(address, &content_len);
     uint32_t sector = address + signature_sector_offset(content_len);
     for (uint32_t i = 0; i < SIGNATURE_BLOCK_MAX && err == ESP_OK; i++) {
-        err = esp_flash_read(NULL, bytes, sector + i * SIGNATURE_BLOCK_LEN, sizeof(bytes));
+        err = flash_plain_read(NULL, bytes, sector + i * SIGNATURE_BLOCK_LEN, sizeof(bytes));
         if (err == ESP_OK && signature_block_parse(bytes, scheme, NULL) == SIGNATURE_BLOCK_OK) {
             signature_block_key_digest(bytes, scheme, digests[i]);
             found |= (uint8_t)(1u << i);
@@ -228,7 +228,7 @@ esp_err_t image_policy_load(struct image_policy *policy)
     uint32_t address = boot_handover_get()->app_address;
     esp_err_t err = read_store(&record);
     if (err == ESP_OK && address != BOOT_APP_ADDRESS_NONE && record.flags != 0) {
-        err = esp_flash_read(NULL, &desc, address + DESCRIPTOR_AT, sizeof(desc));
+        err = flash_plain_read(NULL, &desc, address + DESCRIPTOR_AT, sizeof(desc));
         if (err == ESP_OK && desc.magic_word == ESP_APP_DESC_MAGIC_WORD) {
             image_policy_set_running(&loaded, &desc);
         }
