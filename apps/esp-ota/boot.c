@@ -7,12 +7,13 @@
 
 #include "open_device.h"
 
-enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK };
+enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK, OPT_EXPLAIN };
 
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
+    {"explain", no_argument, NULL, OPT_EXPLAIN},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
     {0},
 };
@@ -67,6 +68,7 @@ static int run(int argc, char **argv)
     const char *flash = NULL;
     const char *chip = NULL;
     bool rollback = false;
+    bool explains = false;
     int option;
     while ((option = cli_next_option(argc, argv, OPTIONS)) != CLI_END) {
         if (option == CLI_WRONG) {
@@ -76,6 +78,8 @@ static int run(int argc, char **argv)
             flash = optarg;
         } else if (option == OPT_CHIP) {
             chip = optarg;
+        } else if (option == OPT_EXPLAIN) {
+            explains = true;
         } else if (!cli_parse_switch(optarg, &rollback)) {
             return cli_usage("--rollback is on or off, not \"%s\"", optarg);
         }
@@ -83,13 +87,16 @@ static int run(int argc, char **argv)
     if (!cli_check_arguments(argc, 0, 0)) {
         return CLI_USAGE;
     }
-    return flash ? power_on(flash, chip, rollback) : cli_usage("--flash FLASH is needed");
+    if (!flash) {
+        return cli_usage("--flash FLASH is needed");
+    }
+    return explains ? explain_device(flash, chip, rollback) : power_on(flash, chip, rollback);
 }
 
 const struct cli_command boot_command = {
     .name = "boot",
     .summary = "power a device on once: what boots, why, and what the bootloader writes",
-    .usage = "boot --flash FLASH [--rollback on|off] [--chip C] [--json]",
+    .usage = "boot --flash FLASH [--rollback on|off] [--explain] [--chip C] [--json]",
     .help =
         "Decides as ESP-IDF's bootloader does, verifies the image and writes to otadata what it "
         "writes.\n"
@@ -98,6 +105,10 @@ const struct cli_command boot_command = {
         "Exit code 1: nothing boots.\n\n"
         "  --flash FLASH      the device's flash file\n"
         "  --rollback on|off  whether the bootloader was built with rollback; off if not given\n"
+        "  --explain          do not boot: say what this power-on and the next resets would do, "
+        "and "
+        "why, as\n"
+        "                     esp-ota explain does\n"
         "  --chip C           its chip, if neither FLASH.efuse nor an image tells\n"
         "  --json             slot, reason, project, version, tries, otadata before and after\n\n"
         "example:  esp-ota boot --flash dev.bin --rollback on\n",

@@ -17,6 +17,7 @@ extern const struct cli_command otadata_confirm_command;
 extern const struct cli_command otadata_reject_command;
 extern const struct cli_command update_command;
 extern const struct cli_command boot_command;
+extern const struct cli_command explain_command;
 extern const struct cli_command nvs_dump_command;
 extern const struct cli_command nvs_get_command;
 extern const struct cli_command nvs_set_command;

@@ -97,9 +97,9 @@ struct type_name {
 };
 
 static const struct type_name TYPES[] = {
-    {"u8", NVS_TYPE_U8},    {"i8", NVS_TYPE_I8},    {"u16", NVS_TYPE_U16}, {"i16", NVS_TYPE_I16},
-    {"u32", NVS_TYPE_U32},  {"i32", NVS_TYPE_I32},  {"u64", NVS_TYPE_U64}, {"i64", NVS_TYPE_I64},
-    {"str", NVS_TYPE_STR},  {"blob", NVS_TYPE_BLOB},
+    {"u8", NVS_TYPE_U8},   {"i8", NVS_TYPE_I8},     {"u16", NVS_TYPE_U16}, {"i16", NVS_TYPE_I16},
+    {"u32", NVS_TYPE_U32}, {"i32", NVS_TYPE_I32},   {"u64", NVS_TYPE_U64}, {"i64", NVS_TYPE_I64},
+    {"str", NVS_TYPE_STR}, {"blob", NVS_TYPE_BLOB},
 };
 #define TYPE_COUNT (sizeof(TYPES) / sizeof(TYPES[0]))
 
@@ -150,8 +150,8 @@ static esp_err_t get_bytes(nvs_handle_t handle, const char *key, struct value *o
 {
     bool is_text = out->type == NVS_TYPE_STR;
     size_t len = 0;
-    esp_err_t err = is_text ? nvs_get_str(handle, key, NULL, &len)
-                            : nvs_get_blob(handle, key, NULL, &len);
+    esp_err_t err =
+        is_text ? nvs_get_str(handle, key, NULL, &len) : nvs_get_blob(handle, key, NULL, &len);
     uint8_t *bytes = err == ESP_OK ? malloc(len + 1) : NULL;
     if (err == ESP_OK && !bytes) {
         err = ESP_ERR_NO_MEM;
@@ -242,10 +242,9 @@ static esp_err_t dump_entry(const char *label, const nvs_entry_info_t *info, jso
     char *text = err == ESP_OK ? value_text(&value, SHOWN_BYTES) : NULL;
     const char *shown = text ? text : esp_err_to_text(err);
     if (list) {
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:o}", "namespace", ns, "key", key, "type",
-                            type_name(info->type), "value",
-                            err == ESP_OK ? value_to_json(&value) : json_null()));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "namespace", ns, "key", key,
+                                              "type", type_name(info->type), "value",
+                                              err == ESP_OK ? value_to_json(&value) : json_null()));
     } else {
         printf("  %-15s %-15s %-4s  %s\n", ns, key, type_name(info->type), shown);
     }
@@ -420,9 +419,9 @@ static int parse_value(const char *type, const char *text, struct value *out)
         return CLI_DONE;
     }
     if (out->type == NVS_TYPE_BLOB) {
-        return parse_blob(text, out) ? CLI_DONE
-                                     : cli_usage("a blob is given as pairs of hex digits, not \"%s\"",
-                                                 text);
+        return parse_blob(text, out)
+                   ? CLI_DONE
+                   : cli_usage("a blob is given as pairs of hex digits, not \"%s\"", text);
     }
     return parse_integer(text, out) ? CLI_DONE : cli_usage("\"%s\" is no %s", text, type);
 }

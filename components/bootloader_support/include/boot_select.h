@@ -59,7 +59,9 @@ struct boot_request {
     const struct boot_slots *slots;
     bool rollback; // implied by anti_rollback
     bool anti_rollback;
-    bool dry_run;            // decide, but write nothing
+    bool dry_run; // decide, but write nothing
+    /** In a dry run: the two records, in place of those on flash. NULL: those on flash. */
+    const esp_ota_select_entry_t *records;
     uint32_t secure_version; // of the device: eFuse bits burnt
     /** Raises the device's secure version; called only with anti_rollback and without dry_run. NULL: not burnt. */
     esp_err_t (*burn_secure_version)(void *context, uint32_t version);

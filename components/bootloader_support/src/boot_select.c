@@ -164,6 +164,16 @@ static esp_err_t choose_by_records(struct selection *s)
     return ESP_OK;
 }
 
+static esp_err_t read_records(const struct boot_request *request,
+                              esp_ota_select_entry_t records[OTADATA_RECORD_COUNT])
+{
+    if (request->dry_run && request->records) {
+        memcpy(records, request->records, OTADATA_RECORD_COUNT * sizeof(*records));
+        return ESP_OK;
+    }
+    return otadata_read(request->chip, request->slots->otadata.offset, records);
+}
+
 static esp_err_t choose_index(struct selection *s)
 {
     const struct boot_request *request = s->request;
@@ -181,7 +191,7 @@ static esp_err_t choose_index(struct selection *s)
         return ESP_ERR_INVALID_SIZE;
     }
     decision->has_otadata = true;
-    esp_err_t err = otadata_read(request->chip, request->slots->otadata.offset, decision->before);
+    esp_err_t err = read_records(request, decision->before);
     if (err != ESP_OK) {
         return err;
     }

@@ -65,6 +65,9 @@ void device_close(struct device *device);
 esp_err_t device_boot(struct device *device, bool rollback, bool dry_run,
                       struct boot_decision *out) ESP_MUST_CHECK;
 
+/** What the device would be asked to decide with; for boot_explain() and boot_repair(). */
+struct boot_request device_boot_request(const struct device *device, bool rollback);
+
 /**
  * Lets the application run that the device would start now: what otadata selects, counting an unconfirmed image as the
  * running one. Writes nothing. With nothing bootable no application runs, which is how a first installation starts.

@@ -104,17 +104,22 @@ static esp_err_t burn_secure_version(void *context, uint32_t version)
     return esp_efuse_update_secure_version(version);
 }
 
-esp_err_t device_boot(struct device *device, bool rollback, bool dry_run, struct boot_decision *out)
+struct boot_request device_boot_request(const struct device *device, bool rollback)
 {
-    struct boot_request request = {
+    return (struct boot_request){
         .chip = device->flash,
         .identity = device->chip,
         .slots = &device->slots,
         .rollback = rollback,
-        .dry_run = dry_run,
         .secure_version = esp_efuse_read_secure_version(),
         .burn_secure_version = burn_secure_version,
     };
+}
+
+esp_err_t device_boot(struct device *device, bool rollback, bool dry_run, struct boot_decision *out)
+{
+    struct boot_request request = device_boot_request(device, rollback);
+    request.dry_run = dry_run;
     return boot_select(&request, out);
 }
 
