@@ -64,7 +64,7 @@ static void describe(const struct boot_finding *finding, char out[SENTENCE_SIZE]
     case BOOT_FINDING_BROKEN_CHOICE:
         (void)snprintf(
             out, SENTENCE_SIZE,
-            "otadata chooses %s, but the image there does not verify. Each boot tries it "
+            "otadata chooses %s, but no image that verifies is there. Each boot tries it "
             "first and then falls back to %s.",
             name, now);
         break;

@@ -244,7 +244,8 @@ static void explain_start(struct boot_decision *decision)
 {
     if (decision->booted == BOOT_INDEX_NONE) {
         decision->reason = BOOT_REASON_NOT_BOOTABLE;
-    } else if (decision->try_count > 1) {
+    } else if (decision->try_count > 1 ||
+               (decision->selected >= 0 && decision->booted != decision->selected)) {
         decision->reason = BOOT_REASON_FALLBACK;
     }
 }
