@@ -7,12 +7,14 @@
 
 #include "open_device.h"
 
-enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK, OPT_EXPLAIN };
+enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK, OPT_EXPLAIN, OPT_ATTEMPTS, OPT_CRASH_LIMIT };
 
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
+    {"attempts", required_argument, NULL, OPT_ATTEMPTS},
+    {"crash-limit", required_argument, NULL, OPT_CRASH_LIMIT},
     {"explain", no_argument, NULL, OPT_EXPLAIN},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
     {0},
@@ -48,11 +50,11 @@ static int report(const struct device *device, const char *path, bool rollback,
     return CLI_DONE;
 }
 
-static int power_on(const char *path, const char *chip, bool rollback)
+static int power_on(const char *path, const struct device_options *options)
 {
-    struct device_options options = {.chip = chip, .rollback = rollback};
+    bool rollback = options->rollback;
     struct boot_decision decision;
-    struct device *device = open_device(path, &options);
+    struct device *device = open_device(path, options);
     if (!device) {
         return CLI_FAILED;
     }
@@ -66,8 +68,7 @@ static int power_on(const char *path, const char *chip, bool rollback)
 static int run(int argc, char **argv)
 {
     const char *flash = NULL;
-    const char *chip = NULL;
-    bool rollback = false;
+    struct device_options options = {0};
     bool explains = false;
     int option;
     while ((option = cli_next_option(argc, argv, OPTIONS)) != CLI_END) {
@@ -77,10 +78,18 @@ static int run(int argc, char **argv)
         if (option == OPT_FLASH) {
             flash = optarg;
         } else if (option == OPT_CHIP) {
-            chip = optarg;
+            options.chip = optarg;
         } else if (option == OPT_EXPLAIN) {
             explains = true;
-        } else if (!cli_parse_switch(optarg, &rollback)) {
+        } else if (option == OPT_ATTEMPTS) {
+            if (!cli_parse_count("--attempts", optarg, &options.attempts)) {
+                return CLI_USAGE;
+            }
+        } else if (option == OPT_CRASH_LIMIT) {
+            if (!cli_parse_count("--crash-limit", optarg, &options.crash_limit)) {
+                return CLI_USAGE;
+            }
+        } else if (!cli_parse_switch(optarg, &options.rollback)) {
             return cli_usage("--rollback is on or off, not \"%s\"", optarg);
         }
     }
@@ -90,13 +99,14 @@ static int run(int argc, char **argv)
     if (!flash) {
         return cli_usage("--flash FLASH is needed");
     }
-    return explains ? explain_device(flash, chip, rollback) : power_on(flash, chip, rollback);
+    return explains ? explain_device(flash, &options) : power_on(flash, &options);
 }
 
 const struct cli_command boot_command = {
     .name = "boot",
     .summary = "power a device on once: what boots, why, and what the bootloader writes",
-    .usage = "boot --flash FLASH [--rollback on|off] [--explain] [--chip C] [--json]",
+    .usage = "boot --flash FLASH [--rollback on|off] [--attempts N] [--crash-limit N] [--explain] "
+             "[--chip C] [--json]",
     .help =
         "Decides as ESP-IDF's bootloader does, verifies the image and writes to otadata what it "
         "writes.\n"
@@ -105,6 +115,9 @@ const struct cli_command boot_command = {
         "Exit code 1: nothing boots.\n\n"
         "  --flash FLASH      the device's flash file\n"
         "  --rollback on|off  whether the bootloader was built with rollback; off if not given\n"
+        "  --attempts N       extension: start an unconfirmed image N times before it is given up\n"
+        "  --crash-limit N    extension: give up an image that started N times without reporting "
+        "itself healthy\n"
         "  --explain          do not boot: say what this power-on and the next resets would do, "
         "and "
         "why, as\n"

@@ -15,6 +15,7 @@ extern const struct cli_command otadata_switch_command;
 extern const struct cli_command otadata_erase_command;
 extern const struct cli_command otadata_confirm_command;
 extern const struct cli_command otadata_reject_command;
+extern const struct cli_command otadata_healthy_command;
 extern const struct cli_command update_command;
 extern const struct cli_command boot_command;
 extern const struct cli_command explain_command;

@@ -10,12 +10,22 @@
 #include "image_file.h"
 #include "open_device.h"
 
-enum { OPT_CHIP = 256, OPT_ROLLBACK, OPT_OFFSET, OPT_REPAIR, OPT_YES };
+enum {
+    OPT_CHIP = 256,
+    OPT_ROLLBACK,
+    OPT_OFFSET,
+    OPT_REPAIR,
+    OPT_YES,
+    OPT_ATTEMPTS,
+    OPT_CRASH_LIMIT
+};
 
 static const struct option OPTIONS[] = {
     {"chip", required_argument, NULL, OPT_CHIP},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"offset", required_argument, NULL, OPT_OFFSET},
+    {"attempts", required_argument, NULL, OPT_ATTEMPTS},
+    {"crash-limit", required_argument, NULL, OPT_CRASH_LIMIT},
     {"repair", no_argument, NULL, OPT_REPAIR},
     {"yes", no_argument, NULL, OPT_YES},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
@@ -420,10 +430,11 @@ static int explain(const struct request *request)
     return code;
 }
 
-int explain_device(const char *path, const char *chip, bool rollback)
+int explain_device(const char *path, const struct device_options *options)
 {
-    return explain(&(struct request){
-        .flash = path, .options = {.chip = chip, .rollback = rollback, .read_only = true}});
+    struct request request = {.flash = path, .options = *options};
+    request.options.read_only = true;
+    return explain(&request);
 }
 
 static int run(int argc, char **argv)
@@ -437,6 +448,14 @@ static int run(int argc, char **argv)
         }
         if (option == OPT_CHIP) {
             request.options.chip = optarg;
+        } else if (option == OPT_ATTEMPTS) {
+            if (!cli_parse_count("--attempts", optarg, &request.options.attempts)) {
+                return CLI_USAGE;
+            }
+        } else if (option == OPT_CRASH_LIMIT) {
+            if (!cli_parse_count("--crash-limit", optarg, &request.options.crash_limit)) {
+                return CLI_USAGE;
+            }
         } else if (option == OPT_REPAIR) {
             request.repairs = true;
         } else if (option == OPT_YES) {
@@ -462,7 +481,8 @@ static int run(int argc, char **argv)
 const struct cli_command explain_command = {
     .name = "explain",
     .summary = "which slot boots and why, what the next resets do, what is wrong, how to repair it",
-    .usage = "explain FLASH [--rollback on|off] [--repair [--yes]] [--chip C] [--json]",
+    .usage = "explain FLASH [--rollback on|off] [--attempts N] [--crash-limit N] [--repair "
+             "[--yes]] [--chip C] [--json]",
     .help =
         "Says which slot boots and why, what this power-on and the next three resets would "
         "start if the firmware\n"
@@ -471,6 +491,9 @@ const struct cli_command explain_command = {
         "With --repair it lists what it would change, and asks. No repair changes what the next "
         "power-ons start.\n\n"
         "  --rollback on|off  whether the bootloader was built with rollback; off if not given\n"
+        "  --attempts N       extension: start an unconfirmed image N times before it is given up\n"
+        "  --crash-limit N    extension: give up an image that started N times without reporting "
+        "itself healthy\n"
         "  --repair           show the repair, then ask; without a terminal nothing is done\n"
         "  --yes              do not ask\n"
         "  --chip C           the device's chip, if neither FLASH.efuse nor an image tells\n"

@@ -20,7 +20,7 @@ static const struct cli_command *const COMMANDS[] = {
     &image_info_command,      &image_verify_command,
     &image_build_command,     &nvs_dump_command,
     &nvs_get_command,         &nvs_set_command,
-    &explain_command,
+    &explain_command,         &otadata_healthy_command,
 };
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))

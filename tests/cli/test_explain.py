@@ -96,3 +96,28 @@ def test_wrong_usage(program, dev):
     for args in (["explain"], ["explain", dev.flash, "--yes"], ["explain", dev.flash, "--rollback", "maybe"], ["explain", dev.flash, "more"]):
         assert program.run(*args).returncode == 2
     assert "none.bin" in program.failed("explain", "none.bin").stderr
+
+
+def test_attempts_and_the_crash_loop_guard(program, dev):
+    def boot(*more):
+        return program.json("boot", "--flash", dev.flash, "--rollback", "on", *more)["slot"]
+
+    put(dev, record(1, VALID), record(2, NEW))
+    told = [b["slot"] for b in program.json("explain", dev.flash, "--rollback", "on", "--attempts", "3")["boots"]]
+    assert told == ["ota_1", "ota_1", "ota_1", "ota_0"] == [boot("--attempts", "3") for _ in range(4)]
+    put(dev, record(1, VALID), record(2, VALID))
+    for _ in range(3):
+        assert boot("--crash-limit", "2") == "ota_1"
+        program.done("otadata", "healthy", dev.flash)
+    answer = [program.json("boot", "--flash", dev.flash, "--crash-limit", "2") for _ in range(3)]
+    assert [(a["slot"], a["reason"]) for a in answer] == [("ota_1", "otadata"), ("ota_1", "otadata"), ("ota_0", "crash_loop")]
+    assert program.run("boot", "--flash", dev.flash, "--attempts", "many").returncode == 2
+    assert program.run("explain", dev.flash, "--crash-limit", "-1").returncode == 2
+
+
+def test_healthy_writes_nothing_where_nothing_was_counted(program, dev):
+    put(dev, record(1, VALID), record(2, VALID))
+    before = dev.flash.read_bytes()
+    dev.boot()
+    program.done("otadata", "healthy", dev.flash)
+    assert dev.flash.read_bytes() == before

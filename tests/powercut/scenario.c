@@ -112,6 +112,15 @@ const struct scenario SCENARIOS[] = {
      .target = 0,
      .allowed = NOW(NEW),
      .goal = IMAGE_NEW},
+    {.name = "attempts_and_crash_guard",
+     .rollback = true,
+     .extensions = 3,
+     .slots = {IMAGE_OLD},
+     .seq = {1},
+     .states = {ESP_OTA_IMG_VALID},
+     .target = 1,
+     .allowed = NOW(OLD) | NOW(NEW),
+     .goal = IMAGE_NEW},
     {.name = "repair_torn_record",
      .wish = WISH_REPAIR,
      .slots = {IMAGE_OLD, IMAGE_OLDER},
@@ -262,7 +271,9 @@ static void boot(const struct scenario *scenario, enum plant plant, struct life_
     struct boot_request request = {.chip = esp_flash_default_chip,
                                    .identity = handover.chip,
                                    .slots = &slots,
-                                   .rollback = scenario->rollback};
+                                   .rollback = scenario->rollback,
+                                   .attempts = scenario->extensions,
+                                   .crash_limit = scenario->extensions};
     err = boot_select(&request, &decision);
     if (err != ESP_OK) {
         FAIL(report, "the bootloader stops: %s", esp_err_to_name(err));

@@ -46,10 +46,11 @@ struct scenario {
     enum image slots[2]; // what stands in ota_0 and ota_1
     uint32_t seq[2];     // of the records; 0: empty
     uint32_t states[2];
-    unsigned torn;    // 1 << index: records with a wrong CRC
-    int target;       // slot that may change, besides otadata; -1: none
-    unsigned allowed; // 1 << image: what may boot, at any time
-    enum image goal;  // what runs in the end
+    uint32_t extensions; // attempts and crash limit of the bootloader
+    unsigned torn;       // 1 << index: records with a wrong CRC
+    int target;          // slot that may change, besides otadata; -1: none
+    unsigned allowed;    // 1 << image: what may boot, at any time
+    enum image goal;     // what runs in the end
 };
 
 extern const struct scenario SCENARIOS[];

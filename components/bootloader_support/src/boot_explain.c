@@ -24,6 +24,7 @@ static esp_err_t predict(const struct boot_request *request,
             return err;
         }
         dry.records = boots[i].after;
+        dry.tally = boots[i].tally;
         dry.secure_version = boots[i].secure_version;
     }
     return ESP_OK;
@@ -37,6 +38,8 @@ static bool start_the_same(const struct boot_request *request, const esp_ota_sel
     for (int rollback = 0; rollback < 2; rollback++) {
         struct boot_request dry = *request;
         dry.rollback = rollback;
+        dry.attempts = 0; // what the record says counts, not how often it was followed
+        dry.crash_limit = 0;
         memcpy(records[0], left, sizeof(records[0]));
         memcpy(records[1], right, sizeof(records[1]));
         for (int i = 0; i < BOOT_EXPLAIN_BOOTS; i++) {

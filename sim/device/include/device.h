@@ -21,6 +21,8 @@ struct device_options {
     bool is_chip_optional; // an unknown chip is no error: chip.chip_id is ESP_CHIP_ID_INVALID then
     bool rollback;         // as CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, for the running application
     uint32_t table_offset; // where the partition table stands; 0: 0x8000
+    uint32_t attempts;     // of the bootloader, see struct boot_request; 0: as ESP-IDF
+    uint32_t crash_limit;  // likewise
 };
 
 /** Where the chip's identity was found. */
@@ -39,6 +41,8 @@ struct device {
     struct chip_identity chip;
     enum device_chip_source chip_source;
     uint32_t table_offset;
+    uint32_t attempts;
+    uint32_t crash_limit;
     uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
     struct partition_table_check table_check; // its fault is PARTITION_TABLE_OK
     struct boot_slots slots;

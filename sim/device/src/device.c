@@ -74,6 +74,8 @@ esp_err_t device_open(const char *path, const struct device_options *options, st
         return ESP_ERR_NO_MEM;
     }
     device->table_offset = options->table_offset ? options->table_offset : TABLE_OFFSET_DEFAULT;
+    device->attempts = options->attempts;
+    device->crash_limit = options->crash_limit;
     esp_err_t err = open_parts(device, path, options);
     if (err != ESP_OK) {
         device_close(device);
@@ -111,6 +113,8 @@ struct boot_request device_boot_request(const struct device *device, bool rollba
         .identity = device->chip,
         .slots = &device->slots,
         .rollback = rollback,
+        .attempts = device->attempts,
+        .crash_limit = device->crash_limit,
         .secure_version = esp_efuse_read_secure_version(),
         .burn_secure_version = burn_secure_version,
     };
