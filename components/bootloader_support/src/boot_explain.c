@@ -79,9 +79,27 @@ static void add(struct boot_explanation *out, enum boot_finding_kind kind, int r
     }
 }
 
-static bool is_torn(const esp_ota_select_entry_t *record)
+// An erased record of an encrypted chip reads as noise; it is empty all the same.
+static bool is_erased(const struct boot_request *request, int index)
 {
-    return record->ota_seq != OTADATA_SEQ_EMPTY && record->crc != otadata_crc(record->ota_seq);
+    uint8_t bytes[sizeof(esp_ota_select_entry_t)];
+    uint32_t address = request->slots->otadata.offset + (uint32_t)index * OTADATA_SECTOR_SIZE;
+    if (esp_flash_read(request->chip, bytes, address, sizeof(bytes)) != ESP_OK) {
+        return false;
+    }
+    size_t i = 0;
+    while (i < sizeof(bytes) && bytes[i] == 0xFF) {
+        i++;
+    }
+    return i == sizeof(bytes);
+}
+
+static bool is_torn(const struct boot_request *request, const esp_ota_select_entry_t *records,
+                    int index)
+{
+    const esp_ota_select_entry_t *record = &records[index];
+    return !is_erased(request, index) && record->ota_seq != OTADATA_SEQ_EMPTY &&
+           record->crc != otadata_crc(record->ota_seq);
 }
 
 static bool is_refused(const esp_ota_select_entry_t *record)
@@ -120,7 +138,7 @@ static void find_in_records(const struct boot_request *request, struct boot_expl
     int common = common_slot(records, request->slots->ota_count);
     for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
         uint32_t state = records[i].ota_state;
-        if (is_torn(&records[i])) {
+        if (is_torn(request, records, i)) {
             add(out, BOOT_FINDING_TORN_RECORD, i, BOOT_INDEX_NONE);
         } else if (!otadata_is_blank(&records[i]) && state > ESP_OTA_IMG_ABORTED &&
                    state != ESP_OTA_IMG_UNDEFINED) {
@@ -238,7 +256,7 @@ static bool next_step(const struct boot_request *request,
     const struct boot_decision *now = &explanation->boots[0];
     struct boot_decision decision;
     for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
-        if (is_torn(&records[i])) {
+        if (is_torn(request, records, i)) {
             *out = erase_step(BOOT_FINDING_TORN_RECORD, i);
             return true;
         }
