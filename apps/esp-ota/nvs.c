@@ -383,9 +383,8 @@ static bool parse_blob(const char *text, struct value *out)
     out->len = digits / 2;
     bool is_hex = out->bytes && digits % 2 == 0 && strspn(text, "0123456789abcdefABCDEF") == digits;
     for (size_t i = 0; is_hex && i < out->len; i++) {
-        unsigned byte = 0;
-        (void)sscanf(text + 2 * i, "%2x", &byte); // digits only
-        out->bytes[i] = (uint8_t)byte;
+        const char pair[3] = {text[2 * i], text[2 * i + 1], '\0'};
+        out->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
     }
     return is_hex;
 }

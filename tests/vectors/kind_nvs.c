@@ -82,7 +82,8 @@ static esp_err_t get_number(nvs_handle_t handle, const struct csv_value *value, 
         printed = found;                                                                           \
     }
     GET(u8, uint8_t, number)
-    GET(i8, int8_t, number)
+    GET(i8, int8_t,
+        number) // NOLINT(bugprone-signed-char-misuse,cert-str34-c): a number, no character
     GET(u16, uint16_t, number)
     GET(i16, int16_t, number)
     GET(u32, uint32_t, number)
@@ -114,7 +115,7 @@ static bool check_value(nvs_handle_t handle, const struct csv_value *value, char
         is_equal = err == ESP_OK && len == expected_len && memcmp(got, expected, len) == 0;
     } else {
         err = get_number(handle, value, got);
-        is_equal = err == ESP_OK && strcmp(got, value->text) == 0;
+        is_equal = strcmp(got, value->text) == 0 && err == ESP_OK;
     }
     if (!is_equal) {
         (void)snprintf(why, VECTOR_WHY_LEN, "%s: %s", value->key, esp_err_to_name(err));
