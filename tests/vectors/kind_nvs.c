@@ -79,11 +79,10 @@ static esp_err_t get_number(nvs_handle_t handle, const struct csv_value *value, 
     if (strcmp(value->encoding, #name) == 0) {                                                     \
         c_type found = 0;                                                                          \
         err = nvs_get_##name(handle, value->key, &found);                                          \
-        printed = found;                                                                           \
+        printed = found + 0; /* of an int8_t a number, no character */                             \
     }
     GET(u8, uint8_t, number)
-    GET(i8, int8_t,
-        number) // NOLINT(bugprone-signed-char-misuse,cert-str34-c): a number, no character
+    GET(i8, int8_t, number)
     GET(u16, uint16_t, number)
     GET(i16, int16_t, number)
     GET(u32, uint32_t, number)
