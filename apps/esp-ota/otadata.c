@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "boot_handover.h"
-#include "esp_ota_ops.h"
+#include "esp_ota_ext.h"
 #include "open_device.h"
 
 enum { OPT_CHIP = 256, OPT_FORCE, OPT_ROLLBACK, OPT_ANTI_ROLLBACK, OPT_OFFSET };
@@ -365,4 +365,22 @@ const struct cli_command otadata_reject_command = {
             "  --json    otadata afterwards, as JSON\n\n"
             "example:  esp-ota otadata reject dev.bin\n",
     .run = run_reject,
+};
+
+static int run_healthy(int argc, char **argv)
+{
+    return mark_running(argc, argv, esp_ota_mark_healthy, "healthy");
+}
+
+const struct cli_command otadata_healthy_command = {
+    .name = "otadata healthy",
+    .summary = "as the running image does when it works: the crash-loop guard counts anew",
+    .usage = "otadata healthy FLASH [--json]",
+    .help = "Says for the running image that it works, as it does itself with "
+            "esp_ota_mark_healthy(). Writes nothing\n"
+            "unless boots were counted (esp-ota boot --attempts or --crash-limit).\n\n"
+            "  --chip C  the device's chip, if neither FLASH.efuse nor an image tells\n"
+            "  --json    otadata afterwards, as JSON\n\n"
+            "example:  esp-ota otadata healthy dev.bin\n",
+    .run = run_healthy,
 };

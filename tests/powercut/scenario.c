@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boot_explain.h"
 #include "esp_ota_ops.h"
 #include "image_encode.h"
 #include "partition_table.h"
@@ -124,6 +125,59 @@ const struct scenario SCENARIOS[] = {
      .target = 1,
      .allowed = NOW(OLD) | NOW(NEW),
      .goal = IMAGE_NEW},
+    {.name = "attempts_and_crash_guard",
+     .rollback = true,
+     .extensions = 3,
+     .slots = {IMAGE_OLD},
+     .seq = {1},
+     .states = {ESP_OTA_IMG_VALID},
+     .target = 1,
+     .allowed = NOW(OLD) | NOW(NEW),
+     .goal = IMAGE_NEW},
+    {.name = "repair_torn_record",
+     .wish = WISH_REPAIR,
+     .slots = {IMAGE_OLD, IMAGE_OLDER},
+     .seq = {1, 2},
+     .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_NEW},
+     .torn = 1u << 1,
+     .target = -1,
+     .allowed = NOW(OLD),
+     .goal = IMAGE_OLD},
+    {.name = "repair_same_slot",
+     .wish = WISH_REPAIR,
+     .rollback = true,
+     .slots = {IMAGE_OLD, IMAGE_OLDER},
+     .seq = {3, 1},
+     .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID},
+     .target = -1,
+     .allowed = NOW(OLD),
+     .goal = IMAGE_OLD},
+    {.name = "repair_all_refused",
+     .wish = WISH_REPAIR,
+     .rollback = true,
+     .without_factory = true,
+     .slots = {IMAGE_OLD, IMAGE_OLDER},
+     .seq = {3, 2},
+     .states = {ESP_OTA_IMG_INVALID, ESP_OTA_IMG_ABORTED},
+     .target = -1,
+     .allowed = NOW(OLD),
+     .goal = IMAGE_OLD},
+    {.name = "repair_broken_choice",
+     .wish = WISH_REPAIR,
+     .slots = {IMAGE_OLD, IMAGE_NONE},
+     .seq = {1, 2},
+     .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID},
+     .target = -1,
+     .allowed = NOW(OLD),
+     .goal = IMAGE_OLD},
+    {.name = "repair_broken_choice_to_factory",
+     .wish = WISH_REPAIR,
+     .slots = {IMAGE_NONE, IMAGE_NONE},
+     .seq = {3, 2},
+     .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID},
+     .target = -1,
+     .allowed = NOW(FACTORY),
+     .goal = IMAGE_FACTORY},
 };
 const unsigned SCENARIO_COUNT = sizeof(SCENARIOS) / sizeof(SCENARIOS[0]);
 
@@ -186,13 +240,13 @@ static void put_trust(void)
     trust_record_encode(&record, cut_flash_bytes() + TRUST_AT);
 }
 
-static void put_record(int index, uint32_t seq, uint32_t state)
+static void put_record(int index, uint32_t seq, uint32_t state, bool is_torn)
 {
     esp_ota_select_entry_t record;
     memset(&record, 0xFF, sizeof(record));
     record.ota_seq = seq;
     record.ota_state = state;
-    record.crc = otadata_crc(seq);
+    record.crc = otadata_crc(seq) ^ (is_torn ? 1 : 0);
     memcpy(cut_flash_bytes() + OTADATA_AT + (uint32_t)index * OTADATA_SECTOR_SIZE, &record,
            sizeof(record));
 }
@@ -238,7 +292,7 @@ void scenario_put(const struct scenario *scenario)
         uint8_t *slot = bytes + SLOT_AT + (uint32_t)i * SLOT_SIZE;
         memcpy(slot, s_images[scenario->slots[i]], s_image_lens[scenario->slots[i]]);
         if (scenario->seq[i]) {
-            put_record(i, scenario->seq[i], scenario->states[i]);
+            put_record(i, scenario->seq[i], scenario->states[i], scenario->torn >> i & 1);
         }
     }
     encrypt_all(scenario);
@@ -308,7 +362,9 @@ static void boot(const struct scenario *scenario, enum plant plant, struct life_
                                    .signature = &policy,
                                    .identity = handover.chip,
                                    .slots = &slots,
-                                   .rollback = scenario->rollback};
+                                   .rollback = scenario->rollback,
+                                   .attempts = scenario->extensions,
+                                   .crash_limit = scenario->extensions};
     err = boot_select(&request, &decision);
     if (err != ESP_OK) {
         FAIL(report, "the bootloader stops: %s", esp_err_to_name(err));
@@ -325,7 +381,8 @@ static void boot(const struct scenario *scenario, enum plant plant, struct life_
     report->booted = image_at(decision.partition.offset);
     if (!(scenario->allowed & 1u << report->booted)) {
         FAIL(report, "%s boots from slot %d", IMAGE_NAMES[report->booted], decision.booted);
-    } else if (decision.selected >= 0 && decision.selected != decision.booted) {
+    } else if (scenario->wish != WISH_REPAIR && decision.selected >= 0 &&
+               decision.selected != decision.booted) {
         FAIL(report, "otadata names slot %d, whose image is not whole", decision.selected);
     }
     handover.app_address = decision.partition.offset;
@@ -416,6 +473,35 @@ static esp_err_t rotate(enum plant plant)
     return esp_ota_mark_app_valid_cancel_rollback();
 }
 
+static esp_err_t explain(const struct scenario *scenario, struct boot_explanation *out,
+                         struct boot_slots *slots, struct boot_request *request)
+{
+    esp_err_t err =
+        boot_slots_load(esp_flash_default_chip, boot_handover_get()->table_offset, slots);
+    *request = (struct boot_request){.chip = esp_flash_default_chip,
+                                     .identity = boot_handover_get()->chip,
+                                     .slots = slots,
+                                     .rollback = scenario->rollback};
+    return err == ESP_OK ? boot_explain(request, out) : err;
+}
+
+// Done when nothing is left to repair.
+static esp_err_t repair(const struct scenario *scenario, bool *is_done)
+{
+    static struct boot_explanation explanation; // large
+    struct boot_slots slots;
+    struct boot_request request;
+    esp_err_t err = explain(scenario, &explanation, &slots, &request);
+    if (err == ESP_OK) {
+        err = boot_repair(&request, &explanation);
+    }
+    if (err == ESP_OK) {
+        err = explain(scenario, &explanation, &slots, &request);
+    }
+    *is_done = *is_done && err == ESP_OK && explanation.step_count == 0;
+    return err;
+}
+
 static esp_err_t act(const struct scenario *scenario, enum plant plant, enum image running,
                      bool *is_done)
 {
@@ -435,6 +521,8 @@ static esp_err_t act(const struct scenario *scenario, enum plant plant, enum ima
         return has_goal ? ESP_OK : choose_factory();
     case WISH_ERASE_LAST:
         return erase_last();
+    case WISH_REPAIR:
+        return repair(scenario, is_done);
     }
     return ESP_FAIL;
 }

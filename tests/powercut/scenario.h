@@ -18,6 +18,7 @@ enum wish {
     WISH_MARK_INVALID, // new: refuse itself
     WISH_FACTORY,      // any but factory: choose factory
     WISH_ERASE_LAST,   // new: erase the application before it
+    WISH_REPAIR,       // not the application: somebody repairs otadata from outside
 };
 
 /** A mistake planted on purpose. */
@@ -48,9 +49,11 @@ struct scenario {
     enum image slots[2]; // what stands in ota_0 and ota_1
     uint32_t seq[2];     // of the records; 0: empty
     uint32_t states[2];
-    int target;       // slot that may change, besides otadata; -1: none
-    unsigned allowed; // 1 << image: what may boot, at any time
-    enum image goal;  // what runs in the end
+    uint32_t extensions; // attempts and crash limit of the bootloader
+    unsigned torn;       // 1 << index: records with a wrong CRC
+    int target;          // slot that may change, besides otadata; -1: none
+    unsigned allowed;    // 1 << image: what may boot, at any time
+    enum image goal;     // what runs in the end
 };
 
 extern const struct scenario SCENARIOS[];

@@ -200,6 +200,18 @@ esp_err_t esp_ota_resume_verified(const esp_partition_t *partition, size_t image
 esp_err_t esp_ota_get_prefix_digest(esp_ota_handle_t handle, uint32_t *image_offset,
                                     uint8_t digest[ESP_OTA_PREFIX_DIGEST_LEN]) ESP_MUST_CHECK;
 
+// ----------------------------------------------------------------------- health
+
+/**
+ * The running application says that it is healthy: the starts that the bootloader's crash-loop guard has counted so far went
+ * well. Call it once the application has done its work for a while. Without the guard (off by default) nothing is written.
+ * Not the same as esp_ota_mark_app_valid_cancel_rollback(), which confirms an update once.
+ * @return ESP_OK, also when nothing was counted; ESP_ERR_NOT_FOUND: no otadata partition; ESP_FAIL: no usable record, or it
+ *         names another slot than the running one; or the flash error
+ * Cut: some of the starts count as gone well.
+ */
+esp_err_t esp_ota_mark_healthy(void) ESP_MUST_CHECK;
+
 // ----------------------------------------------------------------------- staged updates
 //
 // esp_ota_end() of a session with a final partition and finalize_with_copy: verifies what is staged, writes a finalize

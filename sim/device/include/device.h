@@ -12,6 +12,7 @@
 
 #include "boot_select.h"
 #include "efuse_ops.h"
+#include "signature_policy.h"
 #include "flash_encryption.h"
 
 #ifdef __cplusplus
@@ -27,6 +28,8 @@ struct device_options {
     // as CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK, which "<path>.sdkconfig" may have too; implies rollback, needs eFuses
     bool anti_rollback;
     uint32_t table_offset; // where the partition table stands; 0: 0x8000
+    uint32_t attempts;     // of the bootloader, see struct boot_request; 0: as ESP-IDF
+    uint32_t crash_limit;  // likewise
     const char *
         flash_key; // file with the key of the flash encryption; NULL: "<path>.key" where it is on. A device
                    // without eFuse file counts as encrypted when it is given
@@ -51,10 +54,13 @@ struct device {
     const char *encryption; // name of the scheme; NULL: flash encryption is off
     struct flash_encryption cipher;
     uint32_t table_offset;
+    uint32_t attempts;
+    uint32_t crash_limit;
     uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
     struct partition_table_check table_check; // its fault is PARTITION_TABLE_OK
     struct boot_slots slots;
     struct signature_settings signatures; // which signatures its firmware checks
+    struct signature_policy boot_policy;  // whom the last decision believed
     bool anti_rollback;                   // by option, by its settings, or by the build
     uint32_t trust_address;               // of the trust store; BOOT_TRUST_ADDRESS_NONE: none
 };
@@ -85,6 +91,14 @@ void device_close(struct device *device);
  */
 esp_err_t device_boot(struct device *device, bool rollback, bool dry_run,
                       struct boot_decision *out) ESP_MUST_CHECK;
+
+/**
+ * What the device is asked to decide with; for boot_select(), boot_explain() and boot_repair().
+ * @param[out] out  borrows from device; filled also on an error, and then no signature is believed
+ * @return ESP_OK; as signature_policy_load()
+ */
+esp_err_t device_boot_request(struct device *device, bool rollback,
+                              struct boot_request *out) ESP_MUST_CHECK;
 
 /**
  * Lets the application run that the device would start now: what otadata selects, counting an unconfirmed image as the

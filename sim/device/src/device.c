@@ -138,6 +138,8 @@ esp_err_t device_open(const char *path, const struct device_options *options, st
         return ESP_ERR_NO_MEM;
     }
     device->table_offset = options->table_offset ? options->table_offset : TABLE_OFFSET_DEFAULT;
+    device->attempts = options->attempts;
+    device->crash_limit = options->crash_limit;
     esp_err_t err = open_parts(device, path, options);
     if (err != ESP_OK) {
         device_close(device);
@@ -180,31 +182,29 @@ static esp_err_t burn_secure_version(void *context, uint32_t version)
     return ESP_OK;
 }
 
-static esp_err_t decide(struct device *device, bool rollback, bool anti_rollback, bool dry_run,
-                        struct boot_decision *out)
+esp_err_t device_boot_request(struct device *device, bool rollback, struct boot_request *out)
 {
-    struct signature_policy policy;
-    esp_err_t err = signature_policy_load(SIGNATURE_AT_BOOT, &policy);
-    if (err != ESP_OK) {
-        return err;
-    }
-    struct boot_request request = {
+    *out = (struct boot_request){
         .chip = device->flash,
         .identity = device->chip,
         .slots = &device->slots,
         .rollback = rollback,
-        .anti_rollback = anti_rollback,
-        .dry_run = dry_run,
-        .signature = &policy,
+        .anti_rollback = boot_handover_get()->anti_rollback,
+        .signature = &device->boot_policy,
+        .attempts = device->attempts,
+        .crash_limit = device->crash_limit,
         .secure_version = esp_efuse_read_secure_version(),
         .burn_secure_version = burn_secure_version,
     };
-    return boot_select(&request, out);
+    return signature_policy_load(SIGNATURE_AT_BOOT, &device->boot_policy);
 }
 
 esp_err_t device_boot(struct device *device, bool rollback, bool dry_run, struct boot_decision *out)
 {
-    return decide(device, rollback, boot_handover_get()->anti_rollback, dry_run, out);
+    struct boot_request request;
+    esp_err_t err = device_boot_request(device, rollback, &request);
+    request.dry_run = dry_run;
+    return err == ESP_OK ? boot_select(&request, out) : err;
 }
 
 // An unconfirmed image runs: its boot has compared its version already, and deciding again would give it up.
@@ -222,8 +222,13 @@ esp_err_t device_start_application(struct device *device, struct boot_decision *
 {
     struct boot_decision decision;
     const struct boot_handover *handover = boot_handover_get();
-    bool compares = handover->anti_rollback && !has_unconfirmed(device);
-    esp_err_t err = decide(device, false, compares, true, &decision);
+    struct boot_request request;
+    esp_err_t err = device_boot_request(device, false, &request);
+    request.dry_run = true;
+    request.anti_rollback = request.anti_rollback && !has_unconfirmed(device);
+    if (err == ESP_OK) {
+        err = boot_select(&request, &decision);
+    }
     if (err != ESP_OK) {
         return err;
     }
