@@ -9,6 +9,7 @@
 
 #include "efuse_ops.h"
 #include "esp_log.h"
+#include "flash_ops.h"
 #include "image_encode.h"
 #include "signature_policy.h"
 #include "signer.h"
@@ -345,6 +346,26 @@ static void project_version_and_size_are_refused_before_an_erase(void **state)
     free(newer.bytes);
 }
 
+static void the_store_is_as_encrypted_as_the_flash(void **state)
+{
+    (void)state;
+    start("A");
+    put_store(store_of("AB"));
+    const esp_partition_t *store = device_partition(TRUST_STORE_LABEL);
+    assert_true(store->encrypted == flash_is_encrypted(NULL));
+    for (uint32_t sector = 0; sector < TRUST_STORE_LEN; sector += TRUST_STORE_SECTOR_LEN) {
+        uint8_t bytes[TRUST_RECORD_LEN];
+        struct trust_record record;
+        assert_int_equal(esp_partition_read(store, sector, bytes, sizeof(bytes)), ESP_OK);
+        if (trust_record_parse(bytes, &record)) {
+            bool is_plain = memcmp(bytes, device_bytes(TRUST_AT + sector), sizeof(bytes)) == 0;
+            assert_true(is_plain == !flash_is_encrypted(NULL));
+            return;
+        }
+    }
+    fail_msg("esp_partition does not read what the store wrote");
+}
+
 // ----------------------------------------------------------------------- rotation
 
 static void start_rotating(const char *running, const char *trusted)
@@ -468,6 +489,7 @@ int main(void)
         cmocka_unit_test_teardown(secure_boot_believes_the_efuses, remove_efuses),
         TRUST_TEST(the_store_decides_instead_of_what_runs),
         TRUST_TEST(project_version_and_size_are_refused_before_an_erase),
+        TRUST_TEST(the_store_is_as_encrypted_as_the_flash),
         TRUST_TEST(keys_rotate_when_an_image_is_confirmed),
         TRUST_TEST(keys_stay_when_the_image_is_given_up),
         TRUST_TEST(only_right_signatures_bring_keys_along),

@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include <stdatomic.h>
-
 #include "crypto_ops.h"
 #include "esp_app_format.h"
 #include "flash_ops.h"
@@ -33,7 +31,6 @@ struct flash_encryption {
     uint32_t crypt_config;
     struct crypto_aes *data;
     struct crypto_aes *tweak; // XTS only
-    atomic_flag lock;         // the port's AES is for one thread
 };
 
 /** The scheme a chip has. */
