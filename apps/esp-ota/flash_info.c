@@ -83,8 +83,7 @@ static void print_device(const char *path, const struct device *device)
            is_known ? cli_revision_text(device->chip.chip_rev, rev) : "",
            chip_source_text(device->chip_source));
     if (device->encryption) {
-        printf("flash encryption on, %s; an erased partition or record reads as noise\n",
-               device->encryption);
+        printf("flash encryption on, %s; an erased partition reads as noise\n", device->encryption);
     }
 }
 

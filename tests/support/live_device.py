@@ -58,6 +58,10 @@ class Life:
         assert lines and "ended" in lines[-1], shown
         return lines[:-1], lines[-1], result.stderr
 
+    def run_wrong(self, *options):
+        """A run that is refused as wrong usage before anything boots."""
+        assert self.program.run(*self.command(*options)[1:]).returncode == 2
+
     def states(self):
         """State of each record of otadata, None for an empty one."""
         return [record.get("state") for record in self.program.json("otadata", "show", self.flash)["records"]]
