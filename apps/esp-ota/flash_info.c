@@ -37,8 +37,10 @@ static void look_at_slot(struct device *device, const esp_partition_info_t *entr
     out->entry = *entry;
     cli_clean_text(entry->label, sizeof(entry->label), out->label);
     out->is_empty = is_erased_at(device, entry->pos.offset);
-    out->rules = (struct image_rules){
-        .chip = device->chip, .flash_offset = entry->pos.offset, .partition_size = entry->pos.size};
+    out->rules = (struct image_rules){.chip = device->chip,
+                                      .flash_offset = entry->pos.offset,
+                                      .partition_size = entry->pos.size,
+                                      .signature = &device->boot_policy};
     out->fault = image_verify_flash(device->flash, &out->rules, &out->info);
 }
 
