@@ -333,6 +333,16 @@ void cli_print_json(json_t *root)
     json_decref(root);
 }
 
+void cli_print_json_line(json_t *root)
+{
+    s_has_printed_json = true;
+    if (json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0) {
+        putchar('\n');
+    }
+    (void)fflush(stdout); // what cannot be written is noticed at the end, by cli_finish()
+    json_decref(root);
+}
+
 json_t *cli_json_text(const void *field, size_t size)
 {
     char text[256];

@@ -129,6 +129,9 @@ bool cli_write_file(const char *path, const void *bytes, size_t len);
 /** Prints root to standard output and gives it up. */
 void cli_print_json(json_t *root);
 
+/** Prints root to standard output as one line, at once, and gives it up: for results that come one after another. */
+void cli_print_json_line(json_t *root);
+
 /** Clean text as JSON. @return a new reference */
 json_t *cli_json_text(const void *field, size_t size);
 

@@ -29,6 +29,13 @@ struct system_ops {
      *  output and error. Never returns. */
     void (*restart)(void) ESP_NORETURN;
 
+    /** Ends this boot as restart() does; after that the chip sleeps for us microseconds, 0: until something else wakes
+     *  it. Never returns. */
+    void (*deep_sleep)(uint64_t us) ESP_NORETURN;
+
+    /** Tells whoever watches this boot that the application is alive. Any thread; cheap. */
+    void (*feed_watchdog)(void);
+
     /** Bytes that could still be allocated; UINT64_MAX when nobody can tell. */
     uint64_t (*free_heap)(void);
 

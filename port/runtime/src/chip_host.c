@@ -1,46 +1,15 @@
-// What is left of a chip when there is none: sleep ends the process, the rest answers politely.
+// What is left of a chip when there is none.
 #include "esp_chip_info.h"
 #include "esp_mac.h"
 #include "esp_pm.h"
 #include "esp_rom_sys.h"
-#include "esp_sleep.h"
-#include "esp_system.h"
-#include "esp_task_wdt.h"
 #include "sdkconfig.h"
-#include "system_port.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-//------------------------------------------------------------------------------------------ sleep
-
-void esp_deep_sleep(uint64_t time_in_us)
-{
-    (void)time_in_us;
-    fflush(stdout);
-    fflush(stderr);
-    _exit(ESP_EXIT_DEEP_SLEEP);
-}
-
-void esp_deep_sleep_start(void)
-{
-    esp_deep_sleep(0);
-}
-
-esp_err_t esp_sleep_enable_timer_wakeup(uint64_t time_in_us)
-{
-    (void)time_in_us;
-    return ESP_OK;
-}
-
-esp_sleep_wakeup_cause_t esp_sleep_get_wakeup_cause(void)
-{
-    return esp_reset_reason() == ESP_RST_DEEPSLEEP ? ESP_SLEEP_WAKEUP_TIMER
-                                                   : ESP_SLEEP_WAKEUP_UNDEFINED;
-}
 
 //------------------------------------------------------------------------------------------ identity
 
@@ -74,41 +43,7 @@ void esp_chip_info(esp_chip_info_t *out_info)
     *out_info = (esp_chip_info_t){.model = CHIP_POSIX_LINUX, .cores = 1};
 }
 
-//------------------------------------------------------------------------------------------ watchdog, power, ROM
-
-esp_err_t esp_task_wdt_init(const esp_task_wdt_config_t *config)
-{
-    (void)config;
-    return ESP_OK;
-}
-
-esp_err_t esp_task_wdt_reconfigure(const esp_task_wdt_config_t *config)
-{
-    (void)config;
-    return ESP_OK;
-}
-
-esp_err_t esp_task_wdt_deinit(void)
-{
-    return ESP_OK;
-}
-
-esp_err_t esp_task_wdt_add(struct tskTaskControlBlock *task)
-{
-    (void)task;
-    return ESP_OK;
-}
-
-esp_err_t esp_task_wdt_delete(struct tskTaskControlBlock *task)
-{
-    (void)task;
-    return ESP_OK;
-}
-
-esp_err_t esp_task_wdt_reset(void)
-{
-    return ESP_OK;
-}
+//------------------------------------------------------------------------------------------ power, ROM
 
 esp_err_t esp_pm_configure(const void *config)
 {

@@ -21,6 +21,7 @@ struct device_options {
     bool is_chip_optional; // an unknown chip is no error: chip.chip_id is ESP_CHIP_ID_INVALID then
     bool rollback;         // as CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, for the running application
     uint32_t table_offset; // where the partition table stands; 0: 0x8000
+    int flash_fd; // the flash file, open and locked, see nor_flash_open_descriptor(); 0: open path
 };
 
 /** Where the chip's identity was found. */

@@ -33,7 +33,7 @@ static esp_err_t load_table(struct device *device)
     return err;
 }
 
-static void hand_over(const struct device *device, uint32_t app_address, bool rollback)
+void device_hand_over(const struct device *device, uint32_t app_address, bool rollback)
 {
     struct boot_handover handover = BOOT_HANDOVER_DEFAULT();
     handover.chip = device->chip;
@@ -46,7 +46,10 @@ static void hand_over(const struct device *device, uint32_t app_address, bool ro
 static esp_err_t open_parts(struct device *device, const char *path,
                             const struct device_options *options)
 {
-    esp_err_t err = nor_flash_open(path, options->read_only, &device->flash);
+    esp_err_t err =
+        options->flash_fd > 0
+            ? nor_flash_open_descriptor(options->flash_fd, path, options->read_only, &device->flash)
+            : nor_flash_open(path, options->read_only, &device->flash);
     if (err != ESP_OK) {
         return err;
     }
@@ -80,7 +83,7 @@ esp_err_t device_open(const char *path, const struct device_options *options, st
         return err;
     }
     efuse_default = device->efuse;
-    hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
+    device_hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
     *out = device;
     return ESP_OK;
 }
@@ -126,8 +129,8 @@ esp_err_t device_start_application(struct device *device, struct boot_decision *
         return err;
     }
     bool runs = decision.booted != BOOT_INDEX_NONE;
-    hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE,
-              boot_handover_get()->rollback);
+    device_hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE,
+                     boot_handover_get()->rollback);
     const esp_app_desc_t *desc = runs ? image_app_desc(&decision.image) : NULL;
     if (desc) {
         esp_app_set_description(desc);
