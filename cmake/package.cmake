@@ -24,6 +24,7 @@ add_library(esp_https_ota_shared SHARED ${ota_objects})
 foreach(library esp_https_ota_static esp_https_ota_shared)
     set_target_properties(${library} PROPERTIES OUTPUT_NAME esp_https_ota LINKER_LANGUAGE C)
 endforeach()
+set_target_properties(esp_host_runtime PROPERTIES ARCHIVE_OUTPUT_NAME esp_host_runtime)
 set_target_properties(esp_https_ota_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 target_link_libraries(esp_https_ota_shared PRIVATE
     CURL::libcurl OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB PkgConfig::zstd Threads::Threads m)

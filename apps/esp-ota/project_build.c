@@ -181,18 +181,31 @@ static const char *first_application(const char *csv)
     return slot;
 }
 
+/** A word that CMake left in a file of the build folder. */
+static bool read_word(const struct project *project, const char *name, char word[32])
+{
+    char path[PATH_MAX + 32];
+    struct cli_bytes text;
+    (void)snprintf(path, sizeof(path), "%s/%s", project->build_dir, name);
+    if (!cli_read_file(path, 31, &text)) {
+        return false;
+    }
+    (void)snprintf(word, 32, "%.*s", (int)strcspn((char *)text.bytes, "\n"), (char *)text.bytes);
+    free(text.bytes);
+    return true;
+}
+
 static int make_flash(const struct project *project)
 {
     char csv[PATH_MAX + 32];
-    char size_file[PATH_MAX + 32];
     (void)snprintf(csv, sizeof(csv), "%s/partitions.csv", project->build_dir);
-    (void)snprintf(size_file, sizeof(size_file), "%s/flash_size", project->build_dir);
-    struct cli_bytes size;
+    char size[32];
+    char rollback[32];
     const char *slot = first_application(csv);
-    if (!slot || !cli_read_file(size_file, 64, &size)) {
+    if (!slot || !read_word(project, "flash_size", size) ||
+        !read_word(project, "rollback", rollback)) {
         return CLI_FAILED;
     }
-    size.bytes[strcspn((char *)size.bytes, "\n")] = '\0';
     char put[PATH_MAX + 32];
     (void)snprintf(put, sizeof(put), "%s=%s", slot, project->output);
     char *words[] = {"flash create",
@@ -200,7 +213,7 @@ static int make_flash(const struct project *project)
                      "--chip",
                      "linux",
                      "--size",
-                     (char *)size.bytes,
+                     size,
                      "--partitions",
                      csv,
                      "--put",
@@ -209,7 +222,10 @@ static int make_flash(const struct project *project)
     optind = 0; // getopt begins anew
     cli_begin(&flash_create_command);
     int code = flash_create_command.run(10, words);
-    free(size.bytes);
+    if (code == CLI_DONE) {
+        // The bootloader of a real device is built with the project's configuration; here whoever runs the device says it.
+        cli_say("or:   esp-ota device run --flash %s --rollback %s", project->flash, rollback);
+    }
     return code;
 }
 

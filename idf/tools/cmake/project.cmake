@@ -116,8 +116,9 @@ function(_ota_common_options)
     target_compile_definitions(__ota_common INTERFACE ESP_PLATFORM=1 _GNU_SOURCE=1 IDF_VER="${IDF_VER}"
         ESP_IDF_VERSION_MAJOR=${IDF_VERSION_MAJOR} ESP_IDF_VERSION_MINOR=${IDF_VERSION_MINOR} ESP_IDF_VERSION_PATCH=${IDF_VERSION_PATCH})
     # Formats: size_t is int on a chip, and uint32_t is long; what is right there warns here.
-    target_compile_options(__ota_common INTERFACE -Wall -Wno-format -Wno-unused-parameter -Wno-sign-compare
-        -Wno-int-to-pointer-cast -Wno-pointer-to-int-cast -include sdkconfig.h)
+    # Enumerators: sources of an earlier release do not know the newest events.
+    target_compile_options(__ota_common INTERFACE -Wall -Wno-format -Wno-unused-parameter -Wno-sign-compare -Wno-switch
+        -Wno-int-to-pointer-cast $<$<COMPILE_LANGUAGE:C>:-Wno-pointer-to-int-cast> "SHELL:-include sdkconfig.h")
     target_link_libraries(__ota_common INTERFACE EspHttpsOta::firmware)
 endfunction()
 
@@ -166,7 +167,7 @@ function(_ota_make_program version)
     # Whole: tests register themselves, and nobody else names them. Ours below stay as they are.
     get_property(libraries GLOBAL PROPERTY OTA_PROJECT_LIBRARIES)
     target_link_libraries(${elf} PRIVATE -Wl,--whole-archive ${libraries} -Wl,--no-whole-archive __ota_common)
-    target_link_options(${elf} PRIVATE -Wl,--gc-sections)
+    target_link_options(${elf} PRIVATE -Wl,--gc-sections -Wl,--undefined=esp_app_desc)
     add_custom_command(TARGET ${elf} POST_BUILD VERBATIM
         COMMAND "${CMAKE_STRIP}" -o firmware.stripped firmware.elf COMMENT "Stripping firmware.elf")
     # Where the image and a flash are made from; read by `esp-ota project build`.
@@ -180,6 +181,11 @@ function(_ota_make_program version)
         message(WARNING "The configuration names the partition table ${table}, which does not exist")
     endif()
     file(WRITE "${CMAKE_BINARY_DIR}/flash_size" "${CONFIG_ESPTOOLPY_FLASHSIZE}\n")
+    set(rollback off)
+    if(CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE)
+        set(rollback on)
+    endif()
+    file(WRITE "${CMAKE_BINARY_DIR}/rollback" "${rollback}\n")
 endfunction()
 
 function(_ota_build_project)
