@@ -20,6 +20,7 @@ static const struct cli_command *const COMMANDS[] = {
     &update_command,          &boot_command,
     &image_info_command,      &image_verify_command,
     &image_build_command,     &device_run_command,
+    &project_build_command,
 };
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))

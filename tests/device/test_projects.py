@@ -1,0 +1,177 @@
+"""ESP-IDF projects, unedited, live as firmware: built with an installed copy, updated over HTTPS from nginx, restarted, confirmed
+or rolled back. The projects in tests/projects have the shapes of several releases."""
+
+import re
+
+import pytest
+
+from projects import Builder, Life, find_build, install
+
+RELEASES = ("v4", "v5", "v6")
+
+
+@pytest.fixture(scope="session")
+def prefix(tmp_path_factory):
+    build = find_build()
+    if not build:
+        pytest.skip("no build/release (cmake --preset release && cmake --build build/release)")
+    return install(build, tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture(scope="session")
+def session_builder(prefix, tmp_path_factory, certs):
+    return Builder(prefix, tmp_path_factory.mktemp("projects"), certs.ca)
+
+
+class Bench:
+    """The images of one test, and a device."""
+
+    def __init__(self, builder, folder, site):
+        self.builder, self.folder, self.site = builder, folder, site
+        self.flash = folder / "dev.bin"
+
+    def build(self, project, name, *options, **config):
+        return self.builder.build(project, self.folder / name, *options, **config).image
+
+    def url(self, name="v2.bin"):
+        return self.site.url(f"{self.site.folder}/{name}")
+
+    def serve(self, project, version, *options, **config):
+        image = self.build(project, "v2.bin", "--version", version, *options, **config)
+        return self.site.serve(image.read_bytes(), "v2.bin")
+
+    def life(self, *options, **more):
+        return Life(self.builder.program, self.flash, *options, **more)
+
+
+@pytest.fixture
+def bench(session_builder, tmp_path, site):
+    return Bench(session_builder, tmp_path, site)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_simple_application_updates_itself(bench, release):
+    project = f"simple_{release}"
+    bench.serve(project, "2.0.0", EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url("nothing.bin"))
+    bench.build(project, "v1.bin", "--version", "1.0.0", "--flash", bench.flash, "--idf-version", {"v4": "4.4.8", "v5": "5.3", "v6": "6.1"}[release],
+                EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
+    with bench.life("--rollback", "off") as life:
+        life.expect("simple: version 1.0.0")
+        life.expect("firmware [0-9a-f]{64} in ota_0")
+        life.expect("update done, restarting")
+        life.expect("simple: version 2.0.0")
+        life.expect("firmware [0-9a-f]{64} in ota_1")
+        life.expect("simple: update failed")
+
+
+def test_a_url_is_read_from_the_console_and_the_interface_by_name(bench):
+    """FROM_STDIN and BIND_IF: options that a Kconfig file derives from others."""
+    bench.serve("simple_v6", "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL="FROM_STDIN")
+    bench.build("simple_v6", "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL="FROM_STDIN",
+                EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_BIND_IF="y")
+    with bench.life("--rollback", "off", stdin=bench.url() + "\n") as life:
+        life.expect("update done, restarting")
+        life.expect("simple: version 2.0.0")
+
+
+def test_the_systems_store_is_the_certificate_bundle(bench):
+    bench.serve("simple_v6", "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url("nothing.bin"))
+    bench.build("simple_v6", "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
+    with bench.life("--rollback", "off") as life:
+        life.expect("update failed")  # a store that does not know the test's CA
+    with bench.life("--rollback", "off", env={"SSL_CERT_FILE": str(bench.site.ca)}) as life:
+        life.expect("update done, restarting")
+        life.expect("simple: version 2.0.0")
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_application_in_steps_updates_checks_and_confirms(bench, release):
+    project = f"advanced_{release}"
+    bench.serve(project, "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
+    bench.build(project, "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
+    with bench.life() as life:
+        life.expect("advanced: version 1.0.0")
+        life.expect("running version: 1.0.0")
+        life.expect("update done, restarting")
+        life.expect("advanced: version 2.0.0")
+        life.expect("this version stays")
+        life.expect("the same version, not taken")
+        life.switch_off()
+    if release != "v4":
+        events = re.findall(r"event: (\w+)", life.text)
+        assert events[:5] == ["start", "connected", "description", "chip", "revision" if release == "v6" else "boot"]
+        assert events[-1] == "abort"
+    with bench.life("--max-boots", "1") as life:
+        assert "advanced: version 2.0.0" in life.rest()
+
+
+def test_an_unhealthy_version_goes_back(bench):
+    bench.serve("advanced_v6", "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url(), HEALTH_IS_GOOD="n")
+    bench.build("advanced_v6", "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
+    with bench.life("--max-boots", "3") as life:
+        life.expect("advanced: version 1.0.0")
+        life.expect("advanced: version 2.0.0")
+        life.expect("not healthy, going back")
+        life.expect("advanced: version 1.0.0")
+
+
+@pytest.mark.parametrize("option", ["EXAMPLE_ENABLE_PARTIAL_HTTP_DOWNLOAD", "EXAMPLE_ENABLE_OTA_RESUMPTION"])
+def test_options_of_the_application_change_how_it_downloads(bench, option):
+    bench.serve("advanced_v6", "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
+    bench.build("advanced_v6", "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url(), **{option: "y"})
+    with bench.life() as life:
+        life.expect("update done, restarting")
+        life.expect("this version stays")
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_application_made_of_parts_updates_and_looks_at_a_pin(bench, release):
+    project = f"native_{release}"
+    rollback = ("--sdkconfig-defaults", bench.builder.copy(project) / "sdkconfig.ci.rollback")
+    bench.serve(project, "9.0.0", *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
+    built = bench.builder.build(project, bench.folder / "v1.bin", "--flash", bench.flash, *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
+    assert f"dev.bin --rollback on" in built.stderr
+    version = {"v4": "1|[0-9a-f]{7,}.*", "v5": "2.3.4", "v6": "1.2.3"}[release]
+    with bench.life("--max-boots", "3", env={"ESP_OTA_GPIO": "4=0"}) as life:
+        life.expect(f"native: version ({version}), table")
+        life.expect("native: version 9.0.0")
+        life.expect("diagnostics failed, going back")
+        life.expect("this version was rolled back before")
+    with bench.life("--max-boots", "1") as life:
+        assert "this version was rolled back before" in life.rest()
+
+
+def test_a_pin_that_is_high_lets_the_new_version_stay(bench):
+    bench.serve("native_v6", "9.0.0", EXAMPLE_FIRMWARE_UPG_URL=bench.url())
+    bench.build("native_v6", "v1.bin", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
+    with bench.life("--max-boots", "2") as life:
+        life.expect("native: version 9.0.0")
+        life.expect("this version stays")
+        life.expect("this version runs already")
+
+
+
+
+@pytest.fixture
+def test_device(bench):
+    bench.build("update_tests", "tests.bin", "--version", "1", "--flash", bench.flash)
+    return bench
+
+
+def test_tests_of_an_application_run_through_their_resets(test_device, tmp_path):
+    env = {"ESP_OTA_TESTS": "[ota]", "ESP_OTA_TESTS_STATE": str(tmp_path / "state")}
+    with test_device.life("--max-boots", "9", env=env) as life:
+        text = life.rest()
+    assert "4 Tests 0 Failures 0 Ignored\nOK" in text, text
+    assert text.count("Running switch to a copy and back...") == 3
+    assert not (tmp_path / "state").exists()
+
+
+def test_the_menu_runs_what_is_asked_for(test_device):
+    answers = '\n"begin refuses nonsense"\n[fails]\n5\n1\n5\n2\n5\n3\n'
+    with test_device.life("--max-boots", "3", stdin=answers) as life:
+        text = life.rest()
+    assert '(5)\t"switch to a copy and back" [ota][reset=SW_CPU_RESET][multi_stage]' in text
+    assert re.search(r"test_operations.c:\d+:begin refuses nonsense:PASS", text)
+    assert re.search(r"test_operations.c:\d+:this one is wrong:FAIL: Expected 1 Was 2", text)
+    assert re.search(r"test_switch.c:\d+:switch to a copy and back:PASS", text), text
