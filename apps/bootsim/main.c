@@ -1,6 +1,6 @@
 // bootsim: the bootloader standing alone. One power-on of a flash file, told as the serial port of a board would tell it.
 //
-//     bootsim FLASH [--chip C] [--rollback on|off]
+//     bootsim FLASH [--chip C] [--rollback on|off] [--flash-key FILE]
 //
 // Exit codes: 0 an application starts, 1 none does or the flash cannot be used, 2 wrong usage.
 
@@ -16,7 +16,7 @@ static const char *TAG = "bootsim";
 
 static int usage(FILE *to)
 {
-    fputs("usage: bootsim FLASH [--chip C] [--rollback on|off]\n\n"
+    fputs("usage: bootsim FLASH [--chip C] [--rollback on|off] [--flash-key FILE]\n\n"
           "Powers the device in FLASH on, once: decides as ESP-IDF's bootloader does, writes what "
           "it writes.\n\n"
           "example:  bootsim dev.bin --rollback on\n",
@@ -25,7 +25,7 @@ static int usage(FILE *to)
 }
 
 // The log of a bootloader is its output, not a message beside it.
-static int print_to_stdout(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int print_to_stdout(const char *format, va_list args)
 {
     return vprintf(format, args);
 }
@@ -40,17 +40,20 @@ static void log_line(void *context, char level, const char *text)
     }
 }
 
-static int power_on(const char *path, const char *chip, bool rollback)
+static int power_on(const char *path, const struct device_options *options)
 {
-    struct device_options options = {.chip = chip, .rollback = rollback};
+    bool rollback = options->rollback;
     struct device *device;
     struct boot_decision decision;
-    if (device_open(path, &options, &device) != ESP_OK) {
+    if (device_open(path, options, &device) != ESP_OK) {
         return 1; // the log says why
     }
     ESP_LOGI(TAG, "%s v%d.%d, flash 0x%" PRIx32 ", rollback %s", chip_name(device->chip.chip_id),
              device->chip.chip_rev / 100, device->chip.chip_rev % 100, device->flash_size,
              rollback ? "on" : "off");
+    if (device->encryption) {
+        ESP_LOGI(TAG, "flash encryption on, %s", device->encryption);
+    }
     boot_report_slots(device, log_line, NULL);
     esp_err_t err = device_boot(device, rollback, false, &decision);
     bool starts = err == ESP_OK && decision.booted != BOOT_INDEX_NONE;
@@ -67,18 +70,19 @@ static int power_on(const char *path, const char *chip, bool rollback)
 int main(int argc, char **argv)
 {
     const char *path = NULL;
-    const char *chip = NULL;
-    bool rollback = false;
+    struct device_options options = {0};
     for (int i = 1; i < argc; i++) {
         bool has_value = i + 1 < argc;
         if (strcmp(argv[i], "--help") == 0) {
             return usage(stdout);
         }
         if (strcmp(argv[i], "--chip") == 0 && has_value) {
-            chip = argv[++i];
+            options.chip = argv[++i];
+        } else if (strcmp(argv[i], "--flash-key") == 0 && has_value) {
+            options.flash_key = argv[++i];
         } else if (strcmp(argv[i], "--rollback") == 0 && has_value &&
                    (strcmp(argv[i + 1], "on") == 0 || strcmp(argv[i + 1], "off") == 0)) {
-            rollback = strcmp(argv[++i], "on") == 0;
+            options.rollback = strcmp(argv[++i], "on") == 0;
         } else if (argv[i][0] != '-' && !path) {
             path = argv[i];
         } else {
@@ -90,5 +94,5 @@ int main(int argc, char **argv)
         return usage(stderr);
     }
     (void)esp_log_set_vprintf(print_to_stdout); // the sink before is the default
-    return power_on(path, chip, rollback);
+    return power_on(path, &options);
 }

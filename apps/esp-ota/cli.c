@@ -13,6 +13,7 @@
 
 static const struct cli_command *s_command;
 static bool s_is_json;
+static const char *s_flash_key;
 static bool s_has_printed_json;
 static char s_failure[SENTENCE_LEN];
 static char s_logged[SENTENCE_LEN]; // first error the library logged that it did not overcome
@@ -69,6 +70,10 @@ int cli_next_option(int argc, char **argv, const struct option *options)
             s_is_json = true;
             continue;
         }
+        if (option == CLI_OPTION_FLASH_KEY) {
+            s_flash_key = optarg;
+            continue;
+        }
         if (option == ':') {
             cli_report_usage("option %s needs a value", argv[optind - 1]);
             return CLI_WRONG;
@@ -92,6 +97,11 @@ bool cli_check_arguments(int argc, int min, int max)
         cli_report_usage("too many arguments");
     }
     return count >= min && count <= max;
+}
+
+const char *cli_flash_key(void)
+{
+    return s_flash_key;
 }
 
 bool cli_is_json(void)
@@ -160,7 +170,7 @@ void cli_forget_log(void)
     s_logged[0] = 0;
 }
 
-static int take_log_line(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int take_log_line(const char *format, va_list args)
 {
     char line[SENTENCE_LEN];
     (void)vsnprintf(line, sizeof(line), format, args); // cut when too long

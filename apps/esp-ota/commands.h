@@ -8,6 +8,8 @@ extern const struct cli_command flash_info_command;
 extern const struct cli_command flash_read_command;
 extern const struct cli_command flash_write_command;
 extern const struct cli_command flash_erase_command;
+extern const struct cli_command flash_encrypt_command;
+extern const struct cli_command flash_decrypt_command;
 extern const struct cli_command partitions_gen_command;
 extern const struct cli_command partitions_show_command;
 extern const struct cli_command otadata_show_command;

@@ -31,6 +31,7 @@
 struct run {
     const char *path;
     const char *chip;
+    bool is_rollback_given; // else the image says
     bool rollback;
     uint32_t max_boots; // 0: no limit
     uint32_t watchdog_s;
@@ -247,6 +248,7 @@ static int boot(struct run *r)
     if (r->flash_fd == 0) {
         r->flash_fd = fcntl(nor_flash_descriptor(r->device->flash), F_DUPFD_CLOEXEC, 3);
     }
+    r->rollback = r->is_rollback_given ? r->rollback : device_wants_rollback(r->device);
     esp_err_t err = device_boot(r->device, r->rollback, false, &r->decision);
     int code = err == ESP_OK && r->flash_fd > 0
                    ? live(r)
@@ -319,6 +321,7 @@ static int take_option(int option, struct run *r)
         r->chip = optarg;
         return CLI_DONE;
     case OPT_ROLLBACK:
+        r->is_rollback_given = true;
         return cli_parse_switch(optarg, &r->rollback)
                    ? CLI_DONE
                    : cli_usage("--rollback is on or off, not \"%s\"", optarg);
@@ -371,7 +374,9 @@ const struct cli_command device_run_command = {
         "switch. The program's console is this one.\n\n"
         "  --flash FLASH      the device's flash file; it is locked as long as the device runs\n"
         "  --max-boots N      switch off after the end of the Nth boot; 0 or not given: never\n"
-        "  --rollback on|off  whether the bootloader was built with rollback; on if not given\n"
+        "  --rollback on|off  whether the bootloader was built with rollback; if not given: on, "
+        "unless the\n"
+        "                     program that boots was packed with --app-rollback off\n"
         "  --watchdog S       an image on trial that neither confirms itself nor feeds with\n"
         "                     esp_task_wdt_reset() for S seconds is reset; 30 if not given, 0: "
         "never\n"

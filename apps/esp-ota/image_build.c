@@ -17,6 +17,7 @@ struct build {
     uint64_t size;   // 0: as small as possible
     const char *elf; // host program to pack; NULL: data
     bool has_secure_version;
+    enum host_image_rollback rollback; // what the program knows of it
     const char *out;
 };
 
@@ -31,6 +32,7 @@ enum {
     OPT_DATE,
     OPT_TIME,
     OPT_ELF,
+    OPT_APP_ROLLBACK,
 };
 
 static const struct option OPTIONS[] = {
@@ -44,6 +46,7 @@ static const struct option OPTIONS[] = {
     {"date", required_argument, NULL, OPT_DATE},
     {"time", required_argument, NULL, OPT_TIME},
     {"elf", required_argument, NULL, OPT_ELF},
+    {"app-rollback", required_argument, NULL, OPT_APP_ROLLBACK},
     {"output", required_argument, NULL, 'o'},
     {0},
 };
@@ -55,6 +58,14 @@ static bool take_chip(struct image_encode_spec *spec)
         spec->chip_id = traits->id;
     }
     return traits != NULL;
+}
+
+static bool take_rollback(struct build *build)
+{
+    bool is_on = false;
+    bool is_good = cli_parse_switch(optarg, &is_on);
+    build->rollback = is_on ? HOST_IMAGE_ROLLBACK_ON : HOST_IMAGE_ROLLBACK_OFF;
+    return is_good;
 }
 
 static bool take_option(int option, struct build *build)
@@ -91,6 +102,8 @@ static bool take_option(int option, struct build *build)
     case OPT_ELF:
         build->elf = optarg;
         return true;
+    case OPT_APP_ROLLBACK:
+        return take_rollback(build);
     default:
         build->out = optarg;
         return true;
@@ -179,6 +192,8 @@ static int check_build(int argc, const struct build *build)
         if (build->size > 0 || spec->min_chip_rev > 0 || spec->max_chip_rev > 0) {
             return cli_usage("--size, --min-chip-rev and --max-chip-rev do not go with --elf");
         }
+    } else if (build->rollback != HOST_IMAGE_ROLLBACK_UNKNOWN) {
+        return cli_usage("--app-rollback is about a program: it goes with --elf");
     } else if (spec->chip_id == ESP_CHIP_ID_INVALID || !spec->project || !spec->version ||
                !build->out) {
         return cli_usage("--chip, --project, --version and -o are needed");
@@ -200,7 +215,9 @@ static int run(int argc, char **argv)
         }
         if (!take_option(option, &build)) {
             return option == OPT_CHIP ? cli_usage("--chip: \"%s\" is no chip known here", optarg)
-                                      : cli_usage("\"%s\" is no number that fits here", optarg);
+                   : option == OPT_APP_ROLLBACK
+                       ? cli_usage("--app-rollback is on or off, not \"%s\"", optarg)
+                       : cli_usage("\"%s\" is no number that fits here", optarg);
         }
     }
     int code = check_build(argc, &build);
@@ -208,7 +225,12 @@ static int run(int argc, char **argv)
         return code;
     }
     if (build.elf) {
-        return image_pack(build.elf, &build.spec, build.has_secure_version, build.out);
+        struct image_pack pack = {.elf = build.elf,
+                                  .spec = &build.spec,
+                                  .has_secure_version = build.has_secure_version,
+                                  .rollback = build.rollback,
+                                  .out = build.out};
+        return image_pack(&pack);
     }
     return choose_payload(&build) ? write_image(&build) : CLI_USAGE;
 }
@@ -226,6 +248,9 @@ const struct cli_command image_build_command = {
         "                      its own descriptor (esp_app_desc) says holds unless an option says "
         "otherwise\n"
         "  --chip C            e.g. esp32, esp32s3, esp32c3, or linux for a virtual device\n"
+        "  --app-rollback on|off  with --elf: whether the program was built with rollback, that is "
+        "whether it\n"
+        "                      confirms itself; device run puts one without it on no trial\n"
         "  --project P         project name, at most 32 bytes\n"
         "  --version V         version, at most 32 bytes\n"
         "  --secure-version N  for anti-rollback; 0 if not given\n"

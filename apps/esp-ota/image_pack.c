@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host_image.h"
-
 #define PROGRAM_MAX                                                                                \
     (15u * HOST_IMAGE_SEGMENT_MAX) // fact: 16 segments, one of them for the descriptor
 
@@ -20,24 +18,29 @@ static void put_text(char *field, size_t size, const char *text)
     }
 }
 
-static int make_descriptor(const char *path, const struct cli_bytes *elf,
-                           const struct image_encode_spec *spec, bool has_secure_version,
+static int make_descriptor(const struct image_pack *pack, const struct cli_bytes *elf,
                            esp_app_desc_t *desc)
 {
+    const struct image_encode_spec *spec = pack->spec;
     esp_err_t err = host_image_find_descriptor(elf->bytes, elf->len, desc);
     if (err == ESP_ERR_INVALID_ARG) {
-        return cli_fail("%s is no ELF program; give the linked program for this host", path);
+        return cli_fail("%s is no ELF program; give the linked program for this host", pack->elf);
     }
     if (err != ESP_OK && (!spec->project || !spec->version)) {
         return cli_fail("%s carries no descriptor (esp_app_desc), so --project and --version are "
                         "needed",
-                        path);
+                        pack->elf);
     }
     put_text(desc->project_name, sizeof(desc->project_name), spec->project);
     put_text(desc->version, sizeof(desc->version), spec->version);
     put_text(desc->date, sizeof(desc->date), spec->date);
     put_text(desc->time, sizeof(desc->time), spec->time);
-    desc->secure_version = has_secure_version ? spec->secure_version : desc->secure_version;
+    if (pack->has_secure_version) {
+        desc->secure_version = spec->secure_version;
+    }
+    if (pack->rollback != HOST_IMAGE_ROLLBACK_UNKNOWN) {
+        desc->reserv3[0] = (uint8_t)pack->rollback;
+    }
     return CLI_DONE;
 }
 
@@ -66,17 +69,16 @@ static int write_image(const char *path, const struct cli_bytes *elf, const esp_
     return CLI_DONE;
 }
 
-int image_pack(const char *elf, const struct image_encode_spec *spec, bool has_secure_version,
-               const char *out)
+int image_pack(const struct image_pack *pack)
 {
     struct cli_bytes program;
     esp_app_desc_t desc = {.magic_word = ESP_APP_DESC_MAGIC_WORD};
-    if (!cli_read_file(elf, PROGRAM_MAX, &program)) {
+    if (!cli_read_file(pack->elf, PROGRAM_MAX, &program)) {
         return CLI_FAILED;
     }
-    int code = make_descriptor(elf, &program, spec, has_secure_version, &desc);
+    int code = make_descriptor(pack, &program, &desc);
     if (code == CLI_DONE) {
-        code = write_image(elf, &program, &desc, out);
+        code = write_image(pack->elf, &program, &desc, pack->out);
     }
     free(program.bytes);
     return code;

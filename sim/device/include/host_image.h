@@ -24,6 +24,14 @@ extern "C" {
 esp_err_t host_image_find_descriptor(const uint8_t *elf, size_t len,
                                      esp_app_desc_t *out) ESP_MUST_CHECK;
 
+/** What a program knows of rollback, in its descriptor: byte 182, reserv3[0], which is 0 in Espressif's images. */
+enum host_image_rollback {
+    HOST_IMAGE_ROLLBACK_UNKNOWN = 0,
+    HOST_IMAGE_ROLLBACK_ON =
+        1, // built with CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE: it confirms itself
+    HOST_IMAGE_ROLLBACK_OFF = 2, // built without
+};
+
 /** Length of the image of a program of elf_len bytes; 0: more than 15 segments hold, or nothing. */
 uint32_t host_image_len(size_t elf_len);
 

@@ -8,6 +8,7 @@
 
 #include "device_private.h"
 #include "esp_app_desc.h"
+#include "flash_ops.h"
 
 #define VERSION 1u // both ends come from one source as a rule; a program packed long ago may not
 
@@ -81,7 +82,7 @@ static void tell_description(const struct device *device, uint32_t address)
 {
     esp_app_desc_t desc;
     uint32_t at = address + sizeof(esp_image_header_t) + sizeof(esp_image_segment_header_t);
-    if (esp_flash_read(device->flash, &desc, at, sizeof(desc)) == ESP_OK &&
+    if (flash_plain_read(device->flash, &desc, at, sizeof(desc)) == ESP_OK &&
         desc.magic_word == ESP_APP_DESC_MAGIC_WORD) {
         esp_app_set_description(&desc);
     }

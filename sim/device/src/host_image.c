@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "esp_log.h"
+#include "flash_ops.h"
 #include "image_encode.h"
 
 static const char *TAG = "host_image";
@@ -112,7 +113,7 @@ static uint8_t *copy_image(esp_flash_t *chip, uint32_t address, const struct ima
     const struct image_segment *last = &info->segments[info->segment_count - 1];
     uint32_t len = (last->data_offset + last->data_len + 16) & ~15u;
     uint8_t *copy = malloc(len);
-    *err = copy ? esp_flash_read(chip, copy, address, len) : ESP_ERR_NO_MEM;
+    *err = copy ? flash_plain_read(chip, copy, address, len) : ESP_ERR_NO_MEM;
     if (*err == ESP_OK) {
         uint8_t digest[CRYPTO_SHA256_LEN];
         hash_program(copy, len, digest);

@@ -2,6 +2,7 @@
 //
 //     "<anything>"        says hello, confirms itself, has nothing more to do
 //     ...-update          confirms itself, updates itself from the URL in the file "url" and restarts
+//     odd-loop, even-loop the same for ever, from "<url>/even.bin" and "<url>/odd.bin"
 //     ...-restart         confirms itself and restarts
 //     ...-crash           aborts          ...-segv    reads where nothing is
 //     ...-hang            runs for ever without a sign of life
@@ -27,6 +28,15 @@
 
 static const char *TAG = "firmware";
 
+// ESP_ERROR_CHECK() of every build: with NDEBUG the macro lets errors pass.
+static void must(esp_err_t err)
+{
+    if (err != ESP_OK) {
+        ESP_LOGE(TAG, "%s", esp_err_to_name(err));
+        abort();
+    }
+}
+
 static char *read_text(const char *path)
 {
     static char s_text[2][8192];
@@ -44,18 +54,18 @@ static char *read_text(const char *path)
 
 static void confirm(void)
 {
-    ESP_ERROR_CHECK(esp_ota_mark_app_valid_cancel_rollback());
+    must(esp_ota_mark_app_valid_cancel_rollback());
     ESP_LOGI(TAG, "confirmed");
 }
 
-static void update(void)
+static void update(const char *file)
 {
-    char *url = read_text("url");
-    url[strcspn(url, "\n")] = 0;
+    char url[600];
+    (void)snprintf(url, sizeof(url), "%.500s%.90s", read_text("url"), file);
     esp_http_client_config_t http = {
         .url = url, .cert_pem = read_text("ca.pem"), .timeout_ms = 10000};
     esp_https_ota_config_t config = {.http_config = &http};
-    ESP_ERROR_CHECK(esp_https_ota(&config));
+    must(esp_https_ota(&config));
     ESP_LOGI(TAG, "updated");
     esp_restart();
 }
@@ -63,7 +73,7 @@ static void update(void)
 static void feed_then_confirm(void)
 {
     for (int i = 0; i < 15; i++) { // in all longer than the watchdog of the test
-        ESP_ERROR_CHECK(esp_task_wdt_reset());
+        must(esp_task_wdt_reset());
         vTaskDelay(pdMS_TO_TICKS(100));
     }
     confirm();
@@ -76,7 +86,7 @@ static void hang(void)
     }
 }
 
-static void behave(const char *kind)
+static void behave(const char *kind, bool is_odd)
 {
     if (strcmp(kind, "crash") == 0) {
         abort();
@@ -96,7 +106,9 @@ static void behave(const char *kind)
     }
     confirm();
     if (strcmp(kind, "update") == 0) {
-        update();
+        update("");
+    } else if (strcmp(kind, "loop") == 0) {
+        update(is_odd ? "/even.bin" : "/odd.bin");
     } else if (strcmp(kind, "restart") == 0) {
         esp_restart();
     } else if (strcmp(kind, "sleep") == 0) {
@@ -114,5 +126,5 @@ void app_main(void)
     const char *dash = strrchr(version, '-');
     ESP_LOGI(TAG, "hello from %s in %s, reset reason %d", version,
              esp_ota_get_running_partition()->label, (int)esp_reset_reason());
-    behave(dash ? dash + 1 : "");
+    behave(dash ? dash + 1 : "", strncmp(version, "odd", 3) == 0);
 }
