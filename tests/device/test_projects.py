@@ -96,13 +96,13 @@ def test_an_application_in_steps_updates_checks_and_confirms(bench, release):
         life.expect("advanced: version 2.0.0")
         life.expect("this version stays")
         life.expect("the same version, not taken")
-        life.switch_off()
+        life.expect("advanced: update failed")
     if release != "v4":
         events = re.findall(r"event: (\w+)", life.text)
         assert events[:5] == ["start", "connected", "description", "chip", "revision" if release == "v6" else "boot"]
-        assert events[-1] == "abort"
-    with bench.life("--max-boots", "1") as life:
-        assert "advanced: version 2.0.0" in life.rest()
+        assert "finish" in events
+    with bench.life() as life:
+        life.expect("advanced: version 2.0.0")  # after a power cycle too
 
 
 def test_an_unhealthy_version_goes_back(bench):
@@ -137,8 +137,8 @@ def test_an_application_made_of_parts_updates_and_looks_at_a_pin(bench, release)
         life.expect("native: version 9.0.0")
         life.expect("diagnostics failed, going back")
         life.expect("this version was rolled back before")
-    with bench.life("--max-boots", "1") as life:
-        assert "this version was rolled back before" in life.rest()
+    with bench.life() as life:
+        life.expect("this version was rolled back before")  # after a power cycle too
 
 
 def test_a_pin_that_is_high_lets_the_new_version_stay(bench):

@@ -73,7 +73,7 @@ class Life:
         self.timer.start()
         if stdin is not None:
             self.process.stdin.write(stdin)
-            self.process.stdin.flush()
+            self.process.stdin.close()  # the lives of the device read what is in the pipe, then its end
 
     def __enter__(self):
         return self
