@@ -55,7 +55,7 @@ def test_a_simple_application_updates_itself(bench, release):
     bench.serve(project, "2.0.0", EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url("nothing.bin"))
     bench.build(project, "v1.bin", "--version", "1.0.0", "--flash", bench.flash, "--idf-version", {"v4": "4.4.8", "v5": "5.3", "v6": "6.1"}[release],
                 EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
-    with bench.life("--rollback", "off") as life:
+    with bench.life() as life:
         life.expect("simple: version 1.0.0")
         life.expect("firmware [0-9a-f]{64} in ota_0")
         life.expect("update done, restarting")
@@ -69,7 +69,7 @@ def test_a_url_is_read_from_the_console_and_the_interface_by_name(bench):
     bench.serve("simple_v6", "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL="FROM_STDIN")
     bench.build("simple_v6", "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL="FROM_STDIN",
                 EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_BIND_IF="y")
-    with bench.life("--rollback", "off", stdin=bench.url() + "\n") as life:
+    with bench.life(stdin=bench.url() + "\n") as life:
         life.expect("update done, restarting")
         life.expect("simple: version 2.0.0")
 
@@ -77,9 +77,9 @@ def test_a_url_is_read_from_the_console_and_the_interface_by_name(bench):
 def test_the_systems_store_is_the_certificate_bundle(bench):
     bench.serve("simple_v6", "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url("nothing.bin"))
     bench.build("simple_v6", "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
-    with bench.life("--rollback", "off") as life:
+    with bench.life() as life:
         life.expect("update failed")  # a store that does not know the test's CA
-    with bench.life("--rollback", "off", env={"SSL_CERT_FILE": str(bench.site.ca)}) as life:
+    with bench.life(env={"SSL_CERT_FILE": str(bench.site.ca)}) as life:
         life.expect("update done, restarting")
         life.expect("simple: version 2.0.0")
 
@@ -129,8 +129,7 @@ def test_an_application_made_of_parts_updates_and_looks_at_a_pin(bench, release)
     project = f"native_{release}"
     rollback = ("--sdkconfig-defaults", bench.builder.copy(project) / "sdkconfig.ci.rollback")
     bench.serve(project, "9.0.0", *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
-    built = bench.builder.build(project, bench.folder / "v1.bin", "--flash", bench.flash, *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
-    assert f"dev.bin --rollback on" in built.stderr
+    bench.build(project, "v1.bin", "--flash", bench.flash, *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
     version = {"v4": "1|[0-9a-f]{7,}.*", "v5": "2.3.4", "v6": "1.2.3"}[release]
     with bench.life("--max-boots", "3", env={"ESP_OTA_GPIO": "4=0"}) as life:
         life.expect(f"native: version ({version}), table")
@@ -142,8 +141,9 @@ def test_an_application_made_of_parts_updates_and_looks_at_a_pin(bench, release)
 
 
 def test_a_pin_that_is_high_lets_the_new_version_stay(bench):
-    bench.serve("native_v6", "9.0.0", EXAMPLE_FIRMWARE_UPG_URL=bench.url())
-    bench.build("native_v6", "v1.bin", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
+    config = {"BOOTLOADER_APP_ROLLBACK_ENABLE": "y"}
+    bench.serve("native_v6", "9.0.0", EXAMPLE_FIRMWARE_UPG_URL=bench.url(), **config)
+    bench.build("native_v6", "v1.bin", "--flash", bench.flash, **config, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
     with bench.life("--max-boots", "2") as life:
         life.expect("native: version 9.0.0")
         life.expect("this version stays")
@@ -154,7 +154,7 @@ def test_a_pin_that_is_high_lets_the_new_version_stay(bench):
 
 @pytest.fixture
 def test_device(bench):
-    bench.build("update_tests", "tests.bin", "--version", "1", "--flash", bench.flash)
+    bench.build("update_tests", "tests.bin", "--version", "1", "--flash", bench.flash, BOOTLOADER_APP_ROLLBACK_ENABLE="y")
     return bench
 
 
