@@ -161,26 +161,6 @@ static int compile(const struct project *project)
                           project->dir, code);
 }
 
-static int pack(const struct project *project)
-{
-    char elf[PATH_MAX + 32];
-    (void)snprintf(elf, sizeof(elf), "%s/firmware.stripped", project->build_dir);
-    struct image_encode_spec spec = {0}; // the program carries its descriptor
-    return image_pack(elf, &spec, false, project->output);
-}
-
-/** "factory" when the table has such a partition, else "ota_0". */
-static const char *first_application(const char *csv)
-{
-    struct cli_bytes text;
-    if (!cli_read_file(csv, 64 * 1024, &text)) {
-        return NULL;
-    }
-    const char *slot = strstr((const char *)text.bytes, "factory") ? "factory" : "ota_0";
-    free(text.bytes);
-    return slot;
-}
-
 /** A word that CMake left in a file of the build folder. */
 static bool read_word(const struct project *project, const char *name, char word[32])
 {
@@ -195,15 +175,42 @@ static bool read_word(const struct project *project, const char *name, char word
     return true;
 }
 
+static int pack(const struct project *project)
+{
+    char elf[PATH_MAX + 32];
+    (void)snprintf(elf, sizeof(elf), "%s/firmware.stripped", project->build_dir);
+    char rollback[32];
+    if (!read_word(project, "rollback", rollback)) {
+        return CLI_FAILED;
+    }
+    const struct image_encode_spec spec = {0}; // the program carries its descriptor
+    const struct image_pack wanted = {
+        .elf = elf,
+        .spec = &spec,
+        .rollback = strcmp(rollback, "on") == 0 ? HOST_IMAGE_ROLLBACK_ON : HOST_IMAGE_ROLLBACK_OFF,
+        .out = project->output};
+    return image_pack(&wanted);
+}
+
+/** "factory" when the table has such a partition, else "ota_0". */
+static const char *first_application(const char *csv)
+{
+    struct cli_bytes text;
+    if (!cli_read_file(csv, 64 * 1024, &text)) {
+        return NULL;
+    }
+    const char *slot = strstr((const char *)text.bytes, "factory") ? "factory" : "ota_0";
+    free(text.bytes);
+    return slot;
+}
+
 static int make_flash(const struct project *project)
 {
     char csv[PATH_MAX + 32];
     (void)snprintf(csv, sizeof(csv), "%s/partitions.csv", project->build_dir);
     char size[32];
-    char rollback[32];
     const char *slot = first_application(csv);
-    if (!slot || !read_word(project, "flash_size", size) ||
-        !read_word(project, "rollback", rollback)) {
+    if (!slot || !read_word(project, "flash_size", size)) {
         return CLI_FAILED;
     }
     char put[PATH_MAX + 32];
@@ -221,12 +228,7 @@ static int make_flash(const struct project *project)
                      NULL};
     optind = 0; // getopt begins anew
     cli_begin(&flash_create_command);
-    int code = flash_create_command.run(10, words);
-    if (code == CLI_DONE) {
-        // The bootloader of a real device is built with the project's configuration; here whoever runs the device says it.
-        cli_say("or:   esp-ota device run --flash %s --rollback %s", project->flash, rollback);
-    }
-    return code;
+    return flash_create_command.run(10, words);
 }
 
 // ----------------------------------------------------------------------- the command line

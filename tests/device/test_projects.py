@@ -55,7 +55,7 @@ def test_a_simple_application_updates_itself(bench, release):
     bench.serve(project, "2.0.0", EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url("nothing.bin"))
     bench.build(project, "v1.bin", "--version", "1.0.0", "--flash", bench.flash, "--idf-version", {"v4": "4.4.8", "v5": "5.3", "v6": "6.1"}[release],
                 EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
-    with bench.life("--rollback", "off") as life:
+    with bench.life() as life:
         life.expect("simple: version 1.0.0")
         life.expect("firmware [0-9a-f]{64} in ota_0")
         life.expect("update done, restarting")
@@ -69,7 +69,7 @@ def test_a_url_is_read_from_the_console_and_the_interface_by_name(bench):
     bench.serve("simple_v6", "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL="FROM_STDIN")
     bench.build("simple_v6", "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL="FROM_STDIN",
                 EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_BIND_IF="y")
-    with bench.life("--rollback", "off", stdin=bench.url() + "\n") as life:
+    with bench.life(stdin=bench.url() + "\n") as life:
         life.expect("update done, restarting")
         life.expect("simple: version 2.0.0")
 
@@ -77,9 +77,9 @@ def test_a_url_is_read_from_the_console_and_the_interface_by_name(bench):
 def test_the_systems_store_is_the_certificate_bundle(bench):
     bench.serve("simple_v6", "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url("nothing.bin"))
     bench.build("simple_v6", "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
-    with bench.life("--rollback", "off") as life:
+    with bench.life() as life:
         life.expect("update failed")  # a store that does not know the test's CA
-    with bench.life("--rollback", "off", env={"SSL_CERT_FILE": str(bench.site.ca)}) as life:
+    with bench.life(env={"SSL_CERT_FILE": str(bench.site.ca)}) as life:
         life.expect("update done, restarting")
         life.expect("simple: version 2.0.0")
 
@@ -129,8 +129,7 @@ def test_an_application_made_of_parts_updates_and_looks_at_a_pin(bench, release)
     project = f"native_{release}"
     rollback = ("--sdkconfig-defaults", bench.builder.copy(project) / "sdkconfig.ci.rollback")
     bench.serve(project, "9.0.0", *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
-    built = bench.builder.build(project, bench.folder / "v1.bin", "--flash", bench.flash, *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
-    assert f"dev.bin --rollback on" in built.stderr
+    bench.build(project, "v1.bin", "--flash", bench.flash, *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
     version = {"v4": "1|[0-9a-f]{7,}.*", "v5": "2.3.4", "v6": "1.2.3"}[release]
     with bench.life("--max-boots", "3", env={"ESP_OTA_GPIO": "4=0"}) as life:
         life.expect(f"native: version ({version}), table")
@@ -142,8 +141,9 @@ def test_an_application_made_of_parts_updates_and_looks_at_a_pin(bench, release)
 
 
 def test_a_pin_that_is_high_lets_the_new_version_stay(bench):
-    bench.serve("native_v6", "9.0.0", EXAMPLE_FIRMWARE_UPG_URL=bench.url())
-    bench.build("native_v6", "v1.bin", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
+    config = {"BOOTLOADER_APP_ROLLBACK_ENABLE": "y"}
+    bench.serve("native_v6", "9.0.0", EXAMPLE_FIRMWARE_UPG_URL=bench.url(), **config)
+    bench.build("native_v6", "v1.bin", "--flash", bench.flash, **config, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
     with bench.life("--max-boots", "2") as life:
         life.expect("native: version 9.0.0")
         life.expect("this version stays")
@@ -153,25 +153,96 @@ def test_a_pin_that_is_high_lets_the_new_version_stay(bench):
 
 
 @pytest.fixture
-def test_device(bench):
-    bench.build("update_tests", "tests.bin", "--version", "1", "--flash", bench.flash)
+def app_of_tests(bench):
+    bench.build("update_tests", "tests.bin", "--version", "1", "--flash", bench.flash, BOOTLOADER_APP_ROLLBACK_ENABLE="y")
     return bench
 
 
-def test_tests_of_an_application_run_through_their_resets(test_device, tmp_path):
+def test_tests_of_an_application_run_through_their_resets(app_of_tests, tmp_path):
     env = {"ESP_OTA_TESTS": "[ota]", "ESP_OTA_TESTS_STATE": str(tmp_path / "state")}
-    with test_device.life("--max-boots", "9", env=env) as life:
+    with app_of_tests.life("--max-boots", "9", env=env) as life:
         text = life.rest()
     assert "4 Tests 0 Failures 0 Ignored\nOK" in text, text
     assert text.count("Running switch to a copy and back...") == 3
     assert not (tmp_path / "state").exists()
 
 
-def test_the_menu_runs_what_is_asked_for(test_device):
+def test_the_menu_runs_what_is_asked_for(app_of_tests):
     answers = '\n"begin refuses nonsense"\n[fails]\n5\n1\n5\n2\n5\n3\n'
-    with test_device.life("--max-boots", "3", stdin=answers) as life:
+    with app_of_tests.life("--max-boots", "3", stdin=answers) as life:
         text = life.rest()
     assert '(5)\t"switch to a copy and back" [ota][reset=SW_CPU_RESET][multi_stage]' in text
     assert re.search(r"test_operations.c:\d+:begin refuses nonsense:PASS", text)
     assert re.search(r"test_operations.c:\d+:this one is wrong:FAIL: Expected 1 Was 2", text)
     assert re.search(r"test_switch.c:\d+:switch to a copy and back:PASS", text), text
+
+
+def describe(bench, image):
+    return bench.builder.run("image", "info", image).stdout
+
+
+def test_every_option_of_project_build_arrives(bench):
+    extra = bench.folder / "more.defaults"
+    extra.write_text("CONFIG_ESPTOOLPY_FLASHSIZE_8MB=y\n")
+    run = bench.builder.build("native_v5", bench.folder / "o.bin", "--version", "5.6.7-rc1", "--secure-version", "4", "--idf-version", "4.4.8",
+                              "--sdkconfig-defaults", extra, "--flash", bench.flash, "--quiet", build_dir=bench.folder / "b",
+                              EXAMPLE_FIRMWARE_UPG_URL='https://localhost/a b"c')
+    said = describe(bench, run.image)
+    assert "5.6.7-rc1" in said and "v4.4.8" in said and re.search(r"(?i)secure.version\D+4", said), said
+    header = (bench.folder / "b" / "config" / "sdkconfig.h").read_text()
+    assert '#define CONFIG_EXAMPLE_FIRMWARE_UPG_URL "https://localhost/a b\\"c"' in header
+    assert bench.flash.stat().st_size == 8 << 20
+    assert "Build files" not in run.stderr
+
+
+def test_the_version_comes_from_where_esp_idf_takes_it(bench):
+    for project, config, version in (("native_v6", {}, "1.2.3"), ("native_v5", {}, "2.3.4"),
+                                     ("native_v5", {"APP_PROJECT_VER_FROM_CONFIG": "y", "APP_PROJECT_VER": "8.8"}, "8.8")):
+        image = bench.build(project, f"{version}.bin", **config)
+        assert version in describe(bench, image)
+
+
+def test_a_project_that_does_not_compile_shows_why(bench, tmp_path):
+    broken = tmp_path / "broken"
+    (broken / "main").mkdir(parents=True)
+    (broken / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.16)\ninclude($ENV{IDF_PATH}/tools/cmake/project.cmake)\nproject(broken)\n")
+    register = broken / "main" / "CMakeLists.txt"
+    register.write_text('idf_component_register(SRCS "main.c")\n')
+    (broken / "main" / "main.c").write_text("void app_main(void) { no_such_thing; }\n")
+    run = bench.builder.run("project", "build", broken, "-o", tmp_path / "o.bin")
+    assert run.returncode == 1 and "no_such_thing" in run.stderr and "broken does not build" in run.stderr
+    register.write_text("idf_component_regster()\n")
+    run = bench.builder.run("project", "build", broken, "-o", tmp_path / "o.bin")
+    assert run.returncode == 1 and "idf_component_regster" in run.stderr and "cannot configure" in run.stderr
+    assert not (tmp_path / "o.bin").exists()
+
+
+def test_projects_of_the_oldest_form_and_with_embedded_files_of_any_name_build(bench, tmp_path):
+    old = tmp_path / "old"
+    (old / "main").mkdir(parents=True)
+    (old / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.5)\ninclude($ENV{IDF_PATH}/tools/cmake/project.cmake)\nproject(old)\n"
+                                        'target_add_binary_data(old.elf "main/2 odd-name.txt" TEXT RENAME_TO odd)\n')
+    (old / "main" / "CMakeLists.txt").write_text('set(COMPONENT_SRCS "main.c")\nset(COMPONENT_ADD_INCLUDEDIRS ".")\n'
+                                                 'set(COMPONENT_EMBED_FILES "a-b.c.bin")\nregister_component()\n')
+    (old / "main" / "a-b.c.bin").write_bytes(b"\0\1\2")
+    (old / "main" / "2 odd-name.txt").write_bytes(b"text")
+    (old / "main" / "main.c").write_text("""
+#include <stdio.h>
+#include <string.h>
+#include "esp_system.h"
+extern const char bin_start[] asm("_binary_a_b_c_bin_start");
+extern const char bin_end[] asm("_binary_a_b_c_bin_end");
+extern const unsigned bin_length asm("a_b_c_bin_length");
+extern const char text_start[] asm("_binary_odd_start");
+extern const char text_end[] asm("_binary_odd_end");
+void app_main(void)
+{
+    printf("bin %d %u %d\\n", (int)(bin_end - bin_start), bin_length, bin_start[2]);
+    printf("text %d %d\\n", (int)(text_end - text_start), (int)strlen(text_start));
+}
+""")
+    run = bench.builder.run("project", "build", old, "-o", tmp_path / "old.bin", "--flash", bench.flash)
+    assert run.returncode == 0, run.stderr
+    with bench.life("--max-boots", "1") as life:
+        text = life.rest()
+    assert "bin 3 3 2\n" in text and "text 5 4\n" in text, text

@@ -18,7 +18,8 @@ int main(int argc, char **argv)
         device_start_application(device, &decision) != ESP_OK) {
         return 1;
     }
-    esp_http_client_config_t http = {.url = "https://localhost:1/x.bin", .skip_cert_common_name_check = false, .cert_pem = ""};
+    esp_http_client_config_t http = {
+        .url = "https://localhost:1/x.bin", .skip_cert_common_name_check = false, .cert_pem = ""};
     esp_https_ota_config_t ota = {.http_config = &http};
     printf("update: %s\n", esp_err_to_name(esp_https_ota(&ota)));
     device_close(device);

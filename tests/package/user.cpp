@@ -12,7 +12,8 @@ int main(int argc, char **argv)
     struct device *device = nullptr;
     struct device_options options = {};
     options.read_only = true;
-    if (!ota_stage_is_registered(OTA_STAGE_GZIP) || argc < 2 || device_open(argv[1], &options, &device) != ESP_OK ||
+    if (!ota_stage_is_registered(OTA_STAGE_GZIP) || argc < 2 ||
+        device_open(argv[1], &options, &device) != ESP_OK ||
         device_start_application(device, nullptr) != ESP_OK) {
         return 1;
     }

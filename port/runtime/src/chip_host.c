@@ -6,28 +6,36 @@
 #include "sdkconfig.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 //------------------------------------------------------------------------------------------ identity
 
+/** "02:00:00:00:00:7f" as six bytes. @return false: text is NULL or something else; mac may then be written in part */
+static bool parse_mac(const char *text, uint8_t mac[6])
+{
+    for (int i = 0; text && i < 6; i++) {
+        char *end;
+        unsigned long part = strtoul(text, &end, 16);
+        if (end == text || part > UINT8_MAX || *end != (i < 5 ? ':' : '\0')) {
+            return false;
+        }
+        mac[i] = (uint8_t)part;
+        text = end + 1;
+    }
+    return text != NULL;
+}
+
 esp_err_t esp_read_mac(uint8_t *mac, esp_mac_type_t type)
 {
     if (!mac || (unsigned)type > ESP_MAC_ETH) {
         return ESP_ERR_INVALID_ARG;
     }
-    unsigned parts[6] = {2, 0, 0, 0, 0, 0};
-    const char *given = getenv("ESP_OTA_MAC");
-    unsigned wanted[6];
-    if (given && sscanf(given, "%2x:%2x:%2x:%2x:%2x:%2x", &wanted[0], &wanted[1],
-                        &wanted[2], // NOLINT(cert-err34-c): two digits cannot overflow
-                        &wanted[3], &wanted[4], &wanted[5]) == 6) {
-        memcpy(parts, wanted, sizeof(parts));
-    }
-    for (int i = 0; i < 6; i++) {
-        mac[i] = (uint8_t)parts[i];
+    static const uint8_t LOCAL[6] = {
+        2}; // fact: IEEE 802, the bit of locally administered addresses
+    if (!parse_mac(getenv("ESP_OTA_MAC"), mac)) {
+        memcpy(mac, LOCAL, sizeof(LOCAL));
     }
     mac[5] = (uint8_t)(mac[5] + (unsigned)type);
     return ESP_OK;

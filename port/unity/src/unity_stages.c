@@ -3,6 +3,7 @@
 #include "unity_cases.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "esp_system.h"
@@ -15,18 +16,34 @@ struct run_state {
     unsigned ignored;
 };
 
+/** Five numbers of a line. @return false: there are fewer */
+static bool parse_numbers(const char *line, long numbers[5])
+{
+    for (int i = 0; i < 5; i++) {
+        char *end;
+        numbers[i] = strtol(line, &end, 10);
+        if (end == line || numbers[i] < 0 || numbers[i] > INT_MAX) {
+            return false;
+        }
+        line = end;
+    }
+    return true;
+}
+
 static struct run_state load(const char *path)
 {
     struct run_state state = {0};
+    char line[128];
+    long numbers[5];
     FILE *file = path ? fopen(path, "re") : NULL;
+    if (file && fgets(line, sizeof(line), file) && parse_numbers(line, numbers)) {
+        state = (struct run_state){.number = (int)numbers[0],
+                                   .stage = (int)numbers[1],
+                                   .tests = (unsigned)numbers[2],
+                                   .failures = (unsigned)numbers[3],
+                                   .ignored = (unsigned)numbers[4]};
+    }
     if (file) {
-        char line[128];
-        if (!fgets(line, sizeof(line), file) ||
-            sscanf(line, "%d %d %u %u %u", &state.number, &state.stage,
-                   &state.tests, // NOLINT(cert-err34-c): our own file
-                   &state.failures, &state.ignored) != 5) {
-            state = (struct run_state){0};
-        }
         fclose(file);
     }
     return state;

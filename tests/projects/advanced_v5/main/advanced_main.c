@@ -75,7 +75,8 @@ static esp_err_t validate(esp_app_desc_t *new_app_info)
         ESP_LOGI(TAG, "running version: %s", running_app_info.version);
     }
 #ifndef CONFIG_EXAMPLE_SKIP_VERSION_CHECK
-    if (memcmp(new_app_info->version, running_app_info.version, sizeof(new_app_info->version)) == 0) {
+    if (memcmp(new_app_info->version, running_app_info.version, sizeof(new_app_info->version)) ==
+        0) {
         ESP_LOGW(TAG, "the same version, not taken");
         return ESP_FAIL;
     }
@@ -83,7 +84,8 @@ static esp_err_t validate(esp_app_desc_t *new_app_info)
 #ifdef CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK
     const uint32_t hw_sec_version = esp_efuse_read_secure_version();
     if (new_app_info->secure_version < hw_sec_version) {
-        ESP_LOGW(TAG, "secure version %"PRIu32" below %"PRIu32, new_app_info->secure_version, hw_sec_version);
+        ESP_LOGW(TAG, "secure version %" PRIu32 " below %" PRIu32, new_app_info->secure_version,
+                 hw_sec_version);
         return ESP_FAIL;
     }
 #endif
@@ -201,10 +203,11 @@ void app_main(void)
         ESP_ERROR_CHECK(nvs_flash_erase());
         err = nvs_flash_init();
     }
-    ESP_ERROR_CHECK( err );
+    ESP_ERROR_CHECK(err);
     ESP_ERROR_CHECK(esp_netif_init());
     ESP_ERROR_CHECK(esp_event_loop_create_default());
-    ESP_ERROR_CHECK(esp_event_handler_register(ESP_HTTPS_OTA_EVENT, ESP_EVENT_ANY_ID, &on_event, NULL));
+    ESP_ERROR_CHECK(
+        esp_event_handler_register(ESP_HTTPS_OTA_EVENT, ESP_EVENT_ANY_ID, &on_event, NULL));
     ESP_ERROR_CHECK(example_connect());
     confirm();
 #if CONFIG_EXAMPLE_CONNECT_WIFI

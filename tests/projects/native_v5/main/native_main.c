@@ -24,7 +24,7 @@
 #define HASH_LEN 32
 
 static const char *TAG = "native";
-static char ota_write_data[BUFFSIZE + 1] = { 0 };
+static char ota_write_data[BUFFSIZE + 1] = {0};
 extern const uint8_t server_cert_pem_start[] asm("_binary_ca_cert_pem_start");
 extern const uint8_t server_cert_pem_end[] asm("_binary_ca_cert_pem_end");
 
@@ -42,14 +42,14 @@ static bool is_new(const esp_app_desc_t *info)
     const esp_partition_t *last_invalid = esp_ota_get_last_invalid_partition();
     esp_app_desc_t invalid, running;
     ESP_LOGI(TAG, "new version: %s", info->version);
-    if (esp_ota_get_partition_description(last_invalid, &invalid) == ESP_OK
-        && memcmp(invalid.version, info->version, sizeof(info->version)) == 0) {
+    if (esp_ota_get_partition_description(last_invalid, &invalid) == ESP_OK &&
+        memcmp(invalid.version, info->version, sizeof(info->version)) == 0) {
         ESP_LOGW(TAG, "this version was rolled back before");
         return false;
     }
 #ifndef CONFIG_EXAMPLE_SKIP_VERSION_CHECK
-    if (esp_ota_get_partition_description(esp_ota_get_running_partition(), &running) == ESP_OK
-        && memcmp(running.version, info->version, sizeof(info->version)) == 0) {
+    if (esp_ota_get_partition_description(esp_ota_get_running_partition(), &running) == ESP_OK &&
+        memcmp(running.version, info->version, sizeof(info->version)) == 0) {
         ESP_LOGW(TAG, "this version runs already");
         return false;
     }
@@ -65,7 +65,8 @@ static void ota_task(void *pvParameter)
     const esp_partition_t *configured = esp_ota_get_boot_partition();
     const esp_partition_t *running = esp_ota_get_running_partition();
     if (configured != running) {
-        ESP_LOGW(TAG, "configured 0x%08"PRIx32", running 0x%08"PRIx32, configured->address, running->address);
+        ESP_LOGW(TAG, "configured 0x%08" PRIx32 ", running 0x%08" PRIx32, configured->address,
+                 running->address);
     }
     esp_http_client_config_t config = {
         .url = CONFIG_EXAMPLE_FIRMWARE_UPG_URL,
@@ -105,13 +106,17 @@ static void ota_task(void *pvParameter)
         } else if (data_read > 0) {
             if (image_header_was_checked == false) {
                 esp_app_desc_t new_app_info;
-                if (data_read <= sizeof(esp_image_header_t) + sizeof(esp_image_segment_header_t) + sizeof(esp_app_desc_t)) {
+                if (data_read <= sizeof(esp_image_header_t) + sizeof(esp_image_segment_header_t) +
+                                     sizeof(esp_app_desc_t)) {
                     ESP_LOGE(TAG, "too little for a header");
                     esp_http_client_cleanup(client);
                     esp_ota_abort(update_handle);
                     stop();
                 }
-                memcpy(&new_app_info, &ota_write_data[sizeof(esp_image_header_t) + sizeof(esp_image_segment_header_t)], sizeof(esp_app_desc_t));
+                memcpy(&new_app_info,
+                       &ota_write_data[sizeof(esp_image_header_t) +
+                                       sizeof(esp_image_segment_header_t)],
+                       sizeof(esp_app_desc_t));
                 if (!is_new(&new_app_info)) {
                     esp_http_client_close(client);
                     esp_http_client_cleanup(client);
@@ -186,13 +191,14 @@ static bool diagnostic(void)
 
 void app_main(void)
 {
-    uint8_t sha_256[HASH_LEN] = { 0 };
+    uint8_t sha_256[HASH_LEN] = {0};
     esp_partition_t partition;
     partition.address = ESP_PARTITION_TABLE_OFFSET;
     partition.size = ESP_PARTITION_TABLE_MAX_LEN;
     partition.type = ESP_PARTITION_TYPE_DATA;
     esp_partition_get_sha256(&partition, sha_256);
-    ESP_LOGI(TAG, "version %s, table %02x%02x", esp_app_get_description()->version, sha_256[0], sha_256[1]);
+    ESP_LOGI(TAG, "version %s, table %02x%02x", esp_app_get_description()->version, sha_256[0],
+             sha_256[1]);
 
     const esp_partition_t *running = esp_ota_get_running_partition();
     esp_ota_img_states_t ota_state;
@@ -212,7 +218,7 @@ void app_main(void)
         ESP_ERROR_CHECK(nvs_flash_erase());
         err = nvs_flash_init();
     }
-    ESP_ERROR_CHECK( err );
+    ESP_ERROR_CHECK(err);
     ESP_ERROR_CHECK(esp_netif_init());
     ESP_ERROR_CHECK(esp_event_loop_create_default());
     ESP_ERROR_CHECK(example_connect());

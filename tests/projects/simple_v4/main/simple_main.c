@@ -117,7 +117,7 @@ void update_task(void *pvParameter)
 
 static void log_digests(void)
 {
-    uint8_t sha_256[HASH_LEN] = { 0 };
+    uint8_t sha_256[HASH_LEN] = {0};
     esp_partition_t partition;
     partition.address = ESP_BOOTLOADER_OFFSET;
     partition.size = ESP_PARTITION_TABLE_OFFSET;
@@ -139,7 +139,7 @@ void app_main(void)
         ESP_ERROR_CHECK(nvs_flash_erase());
         err = nvs_flash_init();
     }
-    ESP_ERROR_CHECK( err );
+    ESP_ERROR_CHECK(err);
     log_digests();
     ESP_ERROR_CHECK(esp_netif_init());
     ESP_ERROR_CHECK(esp_event_loop_create_default());

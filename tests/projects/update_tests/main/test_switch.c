@@ -55,4 +55,5 @@ static void runs_from_the_first_again(void)
     TEST_ASSERT_FALSE(bootloader_common_get_rtc_retain_mem_factory_reset_state());
 }
 
-TEST_CASE_MULTIPLE_STAGES("switch to a copy and back", "[ota][reset=SW_CPU_RESET]", copy_and_switch, runs_from_the_copy, runs_from_the_first_again)
+TEST_CASE_MULTIPLE_STAGES("switch to a copy and back", "[ota][reset=SW_CPU_RESET]", copy_and_switch,
+                          runs_from_the_copy, runs_from_the_first_again)
