@@ -13,10 +13,10 @@ import pytest
 from .certificates import Certificates
 from .device import Device
 from .program import Program, find_program
-from .project import Builder
+from .project import Builder, Firmware
 from .server import Nginx, Site
 
-__all__ = ["Builder", "Certificates", "Device", "Nginx", "Program", "Site", "find_program"]
+__all__ = ["Builder", "Certificates", "Device", "Firmware", "Nginx", "Program", "Site", "find_program"]
 
 
 def pytest_addoption(parser):
