@@ -32,45 +32,51 @@ def test_do_firmware_upgrade_restarts_into_what_the_server_has(upgrade, esp_devi
         esp_server.remove("upgrade.bin")
         power.expect("version 2.0.0 runs from ota_1")
         power.expect("no new firmware: ")
-        assert power.wait() == 0
     assert power.boots[1]["reset"] == "SW"
 
 
 def test_without_a_server_do_firmware_upgrade_goes_on(upgrade, esp_device):
-    run = esp_device(upgrade.image("1.0.0"), project=upgrade).run(1)
-    assert "no new firmware: " in run.console and run.ended["ended"] == "idle"
+    with esp_device(upgrade.image("1.0.0"), project=upgrade).power_on() as power:
+        power.expect("no new firmware: ")
+        assert power.is_on
 
 
 def test_advanced_tells_progress_checks_health_and_stays(advanced, esp_device, esp_server):
     device = esp_device(advanced.image("1.0.0"), project=advanced)
     esp_server.serve(advanced.image("2.0.0"), "advanced.bin")
-    run = device.run(5)
-    told = [line for line in run.console.splitlines() if " % of " in line]
-    assert len(told) == 5 and "100 % of" in told[-1], run.console
-    assert "all is well, this version stays" in run.console
-    assert "version 2.0.0 runs already" in run.console
-    assert [(b["version"], b["end"]) for b in run.boots] == [("1.0.0", "restart"), ("2.0.0", "idle")]
+    with device.power_on() as power:
+        for percent in (20, 40, 60, 80, 100):
+            power.expect(f"{percent} % of")
+        power.expect("version 2.0.0 runs from ota_1")
+        power.expect("all is well, this version stays")
+        power.expect("version 2.0.0 runs already")
+    assert power.boots[1]["on_trial"] and not power.boots[1]["unconfirmed"]
     assert device.states() == ["VALID", "VALID"]
 
 
 def test_advanced_goes_back_from_a_sick_board_and_does_not_try_that_version_again(advanced, esp_device, esp_server):
     device = esp_device(advanced.image("1.0.0"), project=advanced)
     esp_server.serve(advanced.image("2.0.0"), "advanced.bin")
-    run = device.run(5, env={"ESP_OTA_GPIO": "4=0"})
-    assert "pin 4 is low" in run.console
-    assert [(b["version"], b["slot"]) for b in run.boots] == [("1.0.0", "ota_0"), ("2.0.0", "ota_1"), ("1.0.0", "ota_0")]
-    assert "version 2.0.0 failed on this board before" in run.console
+    with device.power_on(env={"ESP_OTA_GPIO": "4=0"}) as power:
+        power.expect("version 2.0.0 runs from ota_1")
+        power.expect("pin 4 is low")
+        power.expect("version 1.0.0 runs from ota_0")
+        power.expect("version 2.0.0 failed on this board before")
+    assert device.states()[1] == "INVALID"
     esp_server.serve(advanced.image("2.0.1"), "advanced.bin")
-    assert [b["version"] for b in device.run(5).boots] == ["1.0.0", "2.0.1"]
+    with device.power_on() as power:
+        power.expect("version 2.0.1 runs from ota_1")
+        power.expect("all is well")
 
 
 def test_native_writes_by_hand_and_knows_its_version(native, esp_device, esp_server):
     device = esp_device(native.image("1.0.0"), project=native)
     esp_server.serve(native.image("2.0.0"), "native.bin")
-    run = device.run(5)
-    assert "written to ota_1, it boots next" in run.console
-    assert "version 2.0.0 is what runs already" in run.console
-    assert [(b["version"], b["unconfirmed"]) for b in run.boots] == [("1.0.0", False), ("2.0.0", False)]
+    with device.power_on() as power:
+        power.expect("written to ota_1, it boots next")
+        power.expect("version 2.0.0 runs from ota_1")
+        power.expect("version 2.0.0 is what runs already")
+    assert device.states() == ["VALID", "VALID"]
 
 
 @pytest.mark.parametrize("served, sentence", [
@@ -81,8 +87,8 @@ def test_native_refuses_what_is_no_firmware(native, esp_device, esp_server, serv
     device = esp_device(native.image("1.0.0"), project=native)
     if served:
         esp_server.serve(served, "native.bin")
-    run = device.run(2)
-    assert sentence in run.console and len(run.boots) == 1
+    with device.power_on() as power:
+        power.expect(sentence)
     assert device.slots()["ota_1"]["empty"]
 
 
@@ -91,6 +97,6 @@ def test_native_does_not_boot_a_damaged_image(native, esp_device, esp_server):
     data = bytearray(native.image("2.0.0").read_bytes())
     data[len(data) // 2] ^= 1
     esp_server.serve(bytes(data), "native.bin")
-    run = device.run(2)
-    assert "no update: ESP_ERR_OTA_VALIDATE_FAILED" in run.console
+    with device.power_on() as power:
+        power.expect("no update: ESP_ERR_OTA_VALIDATE_FAILED")
     assert device.info()["next_boot"]["slot"] == "ota_0"
