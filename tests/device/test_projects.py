@@ -84,6 +84,18 @@ def test_the_systems_store_is_the_certificate_bundle(bench):
         life.expect("simple: version 2.0.0")
 
 
+@pytest.mark.parametrize("default", ["FULL", "NONE"])
+def test_certificates_of_the_project_join_the_bundle(bench, default):
+    """As ESP-IDF's simple example is configured: the bundle holds server_certs/ca_cert.pem."""
+    custom = {"MBEDTLS_CUSTOM_CERTIFICATE_BUNDLE": "y", "MBEDTLS_CUSTOM_CERTIFICATE_BUNDLE_PATH": "server_certs/ca_cert.pem",
+              f"MBEDTLS_CERTIFICATE_BUNDLE_DEFAULT_{default}": "y"}
+    bench.serve("simple_v6", "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url("nothing.bin"))
+    bench.build("simple_v6", "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url(), **custom)
+    with bench.life() as life:
+        life.expect("update done, restarting")
+        life.expect("simple: version 2.0.0")
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_an_application_in_steps_updates_checks_and_confirms(bench, release):
     project = f"advanced_{release}"
