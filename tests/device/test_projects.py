@@ -258,3 +258,15 @@ void app_main(void)
     with bench.life("--max-boots", "1") as life:
         text = life.rest()
     assert "bin 3 3 2\n" in text and "text 5 4\n" in text, text
+
+
+def test_a_component_of_tests_alone_becomes_an_application(bench, tmp_path):
+    component = tmp_path / "app_update" / "test"
+    component.mkdir(parents=True)
+    (component / "CMakeLists.txt").write_text('idf_component_register(SRC_DIRS "." PRIV_INCLUDE_DIRS "." PRIV_REQUIRES cmock test_utils app_update nvs_flash)\n')
+    source = (bench.builder.copy("update_tests") / "main" / "test_operations.c").read_text()
+    (component / "test_operations.c").write_text(source)
+    run = bench.builder.run("project", "build", component, "-o", tmp_path / "t.bin", "--config", "PARTITION_TABLE_TWO_OTA=y", "--flash", bench.flash)
+    assert run.returncode == 0, run.stderr
+    with bench.life("--max-boots", "1", env={"ESP_OTA_TESTS": "[flash]"}) as life:
+        assert "1 Tests 0 Failures 0 Ignored" in life.rest()
