@@ -19,6 +19,7 @@ extern const struct cli_command otadata_confirm_command;
 extern const struct cli_command otadata_reject_command;
 extern const struct cli_command update_command;
 extern const struct cli_command boot_command;
+extern const struct cli_command rehearse_command;
 extern const struct cli_command device_run_command;
 extern const struct cli_command project_build_command;
 extern const struct cli_command image_info_command;

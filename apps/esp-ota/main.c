@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "esp_idf_version.h"
 
+// clang-format off: one a line
 static const struct cli_command *const COMMANDS[] = {
     &flash_create_command,    &flash_info_command,
     &flash_read_command,      &flash_write_command,
@@ -20,8 +21,9 @@ static const struct cli_command *const COMMANDS[] = {
     &update_command,          &boot_command,
     &image_info_command,      &image_verify_command,
     &image_build_command,     &device_run_command,
-    &project_build_command,
+    &project_build_command,   &rehearse_command,
 };
+// clang-format on
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
 

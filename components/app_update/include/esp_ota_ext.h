@@ -39,8 +39,9 @@ typedef struct {
 esp_err_t esp_ota_tune(esp_ota_handle_t handle, const esp_ota_tuning_t *tuning) ESP_MUST_CHECK;
 
 /**
- * Erases one unit ahead of the next write, for a caller that has to wait for bytes anyway: as far as erase_ahead allows, or
- * 64 KiB once 64 KiB in a row had to be written, and nothing behind image_size.
+ * Erases one unit ahead of the next write, for a caller that has to wait for bytes anyway: as far as erase_ahead allows, and
+ * the first unit of the slot; nothing behind image_size. Erasing is not faster for being done early: it pays where the
+ * wait is long, as while connecting.
  * @return ESP_OK: one unit is done; ESP_ERR_NOT_FOUND: there is nothing to do now; ESP_ERR_INVALID_ARG: unknown handle; or
  *         the flash error
  * Cut: the unit holds anything; it is behind all bytes that were written.

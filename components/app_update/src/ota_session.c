@@ -37,7 +37,7 @@ struct ota_session {
     bool is_followed;               // verifier or hash has seen everything below position
     struct image_verifier verifier; // of an image
     struct crypto_hash hash;        // of anything else
-    struct flash_watch watch;       // on the staging partition
+    struct flash_watch watch;       // on what was written
     bool was_touched_by_other;      // not only this session wrote there: what was seen may be gone
     struct ota_session *next;
 };
@@ -124,9 +124,11 @@ static void look_for_other_changes(struct ota_session *session)
         session->was_touched_by_other || flash_watch_is_touched(&session->watch);
 }
 
+// What is watched is what stands there by now; the journal in the tail is none of it.
 static void watch_again(struct ota_session *session)
 {
     flash_watch_stop(session->staging->flash_chip, &session->watch);
+    session->watch.len = session->end;
     flash_watch_start(session->staging->flash_chip, &session->watch);
 }
 
@@ -232,7 +234,7 @@ static esp_err_t open_session(const esp_partition_t *partition, uint32_t offset,
     start_verifier(session);
     start_room(session, offset);
     session->watch.address = known->address;
-    session->watch.len = known->size;
+    session->watch.len = offset;
     flash_watch_start(known->flash_chip, &session->watch);
     *out = session;
     return ESP_OK;
