@@ -30,6 +30,8 @@ struct project {
     char idf_path[PATH_MAX];
     char defaults[TEXT_MAX]; // CMake lists: elements between ';'
     char settings[TEXT_MAX];
+    char source[PATH_MAX + 64]; // what CMake configures
+    const char *component;      // DIR is a component, not a project; else NULL
     bool is_quiet;
 };
 
@@ -96,13 +98,33 @@ static int find_idf(struct project *project)
     return CLI_DONE;
 }
 
-static int check_project(const struct project *project)
+/** Whether a CMakeLists.txt registers a component and makes no project. */
+static bool is_component(const char *file)
+{
+    struct cli_bytes text;
+    if (!cli_read_file(file, 1024 * 1024, &text)) {
+        return false;
+    }
+    const char *words = (const char *)text.bytes;
+    bool registers = strstr(words, "idf_component_register") || strstr(words, "register_component");
+    bool has_project = strstr(words, "project.cmake") || strstr(words, "project(");
+    free(text.bytes);
+    return registers && !has_project;
+}
+
+static int check_project(struct project *project)
 {
     char file[PATH_MAX];
     (void)snprintf(file, sizeof(file), "%s/CMakeLists.txt", project->dir);
     if (access(file, R_OK) != 0) {
         return cli_fail("%s is no ESP-IDF project: it has no CMakeLists.txt (%s)", project->dir,
                         strerror(errno));
+    }
+    (void)snprintf(project->source, sizeof(project->source), "%s", project->dir);
+    if (is_component(file)) {
+        project->component = project->dir;
+        (void)snprintf(project->source, sizeof(project->source), "%s/tools/component_project",
+                       project->idf_path);
     }
     if (!is_on_path("cmake")) {
         return cli_fail(
@@ -118,18 +140,22 @@ static char *definition(const char *name, const char *value)
     return asprintf(&word, "-D%s=%s", name, value ? value : "") < 0 ? NULL : word;
 }
 
-static int configure(const struct project *project)
+static int configure(struct project *project)
 {
     char cache[PATH_MAX + 32];
     (void)snprintf(cache, sizeof(cache), "%s/CMakeCache.txt", project->build_dir);
     bool has_generator = access(cache, F_OK) == 0 || !is_on_path("ninja");
-    char *definitions[] = {definition("OTA_VERSION", project->version),
-                           definition("OTA_SECURE_VERSION", project->secure_version),
-                           definition("OTA_IDF_VERSION", project->idf_version),
-                           definition("OTA_SDKCONFIG_DEFAULTS", project->defaults),
-                           definition("OTA_CONFIG", project->settings)};
+    char *definitions[] = {
+        definition("OTA_VERSION", project->version),
+        definition("OTA_SECURE_VERSION", project->secure_version),
+        definition("OTA_IDF_VERSION", project->idf_version),
+        definition("OTA_SDKCONFIG_DEFAULTS", project->defaults),
+        definition("OTA_CONFIG", project->settings),
+        definition("OTA_COMPONENT", project->component),
+        definition("OTA_COMPONENT_NAME",
+                   project->component ? strrchr(project->component, '/') + 1 : NULL)};
     enum { COUNT = sizeof(definitions) / sizeof(definitions[0]) };
-    char *words[16] = {"cmake", "-S", (char *)project->dir, "-B", (char *)project->build_dir};
+    char *words[16] = {"cmake", "-S", project->source, "-B", project->build_dir};
     size_t used = 5;
     bool has_memory = true;
     for (size_t i = 0; i < COUNT; i++) {
@@ -151,9 +177,9 @@ static int configure(const struct project *project)
                                 project->dir, code);
 }
 
-static int compile(const struct project *project)
+static int compile(struct project *project)
 {
-    char *words[] = {"cmake", "--build", (char *)project->build_dir, NULL};
+    char *words[] = {"cmake", "--build", project->build_dir, NULL};
     int code = run_program(project, words);
     return code == 0
                ? CLI_DONE
@@ -175,7 +201,7 @@ static bool read_word(const struct project *project, const char *name, char word
     return true;
 }
 
-static int pack(const struct project *project)
+static int pack(struct project *project)
 {
     char elf[PATH_MAX + 32];
     (void)snprintf(elf, sizeof(elf), "%s/firmware.stripped", project->build_dir);
@@ -330,10 +356,11 @@ static int take_option(int option, struct project *project)
 /** Fills in what was not given: the output beside us, the build beside the output; the project is not written to. */
 static int complete(struct project *project, char output[PATH_MAX])
 {
-    char dir[PATH_MAX];
+    static char dir[PATH_MAX]; // one project a process
     if (!realpath(project->dir, dir)) {
         return cli_fail("%s: %s", project->dir, strerror(errno));
     }
+    project->dir = dir;
     if (!project->output) {
         const char *name = strrchr(dir, '/') + 1;
         if (snprintf(output, PATH_MAX, "%s.bin", name) >= PATH_MAX) {
@@ -352,11 +379,9 @@ static int complete(struct project *project, char output[PATH_MAX])
 static int build(struct project *project)
 {
     char output[PATH_MAX];
-    int (*const steps[])(const struct project *) = {check_project, configure, compile, pack};
+    int (*const steps[])(struct project *) = {check_project, configure, compile, pack};
     int code = complete(project, output);
-    if (code == CLI_DONE) {
-        code = find_idf(project);
-    }
+    code = code == CLI_DONE ? find_idf(project) : code;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && code == CLI_DONE; i++) {
         code = steps[i](project);
     }
@@ -389,7 +414,10 @@ const struct cli_command project_build_command = {
         "image for the\n"
         "chip linux. Nothing is written into DIR. Needs an installed esp-ota (cmake --install), "
         "cmake, a C and\n"
-        "C++ compiler and python3. What CMake and the compiler say goes to standard error.\n\n"
+        "C++ compiler and python3. What CMake and the compiler say goes to standard error. A DIR "
+        "that is "
+        "a component\n"
+        "with tests and no project becomes an application with their menu.\n\n"
         "  -o FILE                    the image; DIR's name and .bin if not given\n"
         "  --build-dir DIR            where to build; the image's name and .build if not given\n"
         "  --version V                application version; else as in ESP-IDF: PROJECT_VER, the\n"

@@ -84,6 +84,18 @@ def test_the_systems_store_is_the_certificate_bundle(bench):
         life.expect("simple: version 2.0.0")
 
 
+@pytest.mark.parametrize("default", ["FULL", "NONE"])
+def test_certificates_of_the_project_join_the_bundle(bench, default):
+    """As ESP-IDF's simple example is configured: the bundle holds server_certs/ca_cert.pem."""
+    custom = {"MBEDTLS_CUSTOM_CERTIFICATE_BUNDLE": "y", "MBEDTLS_CUSTOM_CERTIFICATE_BUNDLE_PATH": "server_certs/ca_cert.pem",
+              f"MBEDTLS_CERTIFICATE_BUNDLE_DEFAULT_{default}": "y"}
+    bench.serve("simple_v6", "2.0.0", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url("nothing.bin"))
+    bench.build("simple_v6", "v1.bin", "--version", "1.0.0", "--flash", bench.flash, EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url(), **custom)
+    with bench.life() as life:
+        life.expect("update done, restarting")
+        life.expect("simple: version 2.0.0")
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_an_application_in_steps_updates_checks_and_confirms(bench, release):
     project = f"advanced_{release}"
@@ -246,3 +258,15 @@ void app_main(void)
     with bench.life("--max-boots", "1") as life:
         text = life.rest()
     assert "bin 3 3 2\n" in text and "text 5 4\n" in text, text
+
+
+def test_a_component_of_tests_alone_becomes_an_application(bench, tmp_path):
+    component = tmp_path / "app_update" / "test"
+    component.mkdir(parents=True)
+    (component / "CMakeLists.txt").write_text('idf_component_register(SRC_DIRS "." PRIV_INCLUDE_DIRS "." PRIV_REQUIRES cmock test_utils app_update nvs_flash)\n')
+    source = (bench.builder.copy("update_tests") / "main" / "test_operations.c").read_text()
+    (component / "test_operations.c").write_text(source)
+    run = bench.builder.run("project", "build", component, "-o", tmp_path / "t.bin", "--config", "PARTITION_TABLE_TWO_OTA=y", "--flash", bench.flash)
+    assert run.returncode == 0, run.stderr
+    with bench.life("--max-boots", "1", env={"ESP_OTA_TESTS": "[flash]"}) as life:
+        assert "1 Tests 0 Failures 0 Ignored" in life.rest()

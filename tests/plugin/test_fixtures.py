@@ -94,12 +94,11 @@ def test_slots_records_and_partitions_are_told(esp_device, pack):
     assert device.info()["next_boot"]["slot"] == "ota_0"
 
 
-def test_values_of_nvs_are_told(esp_device, esp_ota, pack):
-    if "nvs dump" not in esp_ota.done("--help").stdout:
-        pytest.skip("this esp-ota has no command nvs")
+def test_values_of_nvs_are_told(esp_device, pack):
     device = esp_device(pack("1"))
-    esp_ota.done("nvs", "set", "--flash", device.flash, "lamp", "brightness", "7", "--type", "u32")
-    assert device.nvs() == {"lamp": {"brightness": 7}}
+    device.nvs_set("lamp", "brightness", 7)
+    device.nvs_set("lamp", "name", "on the left", "str")
+    assert device.nvs() == {"lamp": {"brightness": 7, "name": "on the left"}}
 
 
 def test_two_devices_of_one_test_are_two(esp_device, pack):

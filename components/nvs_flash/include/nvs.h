@@ -219,7 +219,7 @@ esp_err_t nvs_entry_find_in_handle(nvs_handle_t handle, nvs_type_t type,
 esp_err_t nvs_entry_next(nvs_iterator_t *iterator) ESP_MUST_CHECK;
 
 /** What the iterator stands at. @return ESP_OK; ESP_ERR_INVALID_ARG: NULL */
-esp_err_t nvs_entry_info(const nvs_iterator_t iterator, nvs_entry_info_t *out_info) ESP_MUST_CHECK;
+esp_err_t nvs_entry_info(nvs_iterator_t iterator, nvs_entry_info_t *out_info) ESP_MUST_CHECK;
 
 /** Ends a search that was left early; NULL is harmless. */
 void nvs_release_iterator(nvs_iterator_t iterator);

@@ -161,7 +161,7 @@ esp_err_t nvs_entry_next(nvs_iterator_t *iterator)
     return err;
 }
 
-esp_err_t nvs_entry_info(const nvs_iterator_t iterator, nvs_entry_info_t *out_info)
+esp_err_t nvs_entry_info(nvs_iterator_t iterator, nvs_entry_info_t *out_info)
 {
     if (!iterator || !out_info) {
         return ESP_ERR_INVALID_ARG;

@@ -71,9 +71,12 @@ static struct nvs_page *find_freeing(const struct nvs_storage *storage)
 static esp_err_t finish_moves(struct nvs_storage *storage)
 {
     struct nvs_page *page = find_freeing(storage);
-    struct nvs_page *newest = page ? storage->order[storage->live_count - 1] : NULL;
+    if (!page) {
+        return ESP_OK;
+    }
+    struct nvs_page *newest = storage->order[storage->live_count - 1];
     esp_err_t err = ESP_OK;
-    if (newest && newest->state == NVS_PAGE_ACTIVE) {
+    if (newest->state == NVS_PAGE_ACTIVE) {
         err = nvs_storage_discard(storage, newest);
     }
     while (err == ESP_OK && page) {

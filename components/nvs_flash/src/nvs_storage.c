@@ -95,8 +95,9 @@ esp_err_t nvs_storage_discard(struct nvs_storage *storage, struct nvs_page *page
     uint32_t at = position_of(storage, page);
     if (at < storage->live_count) {
         storage->live_count--;
-        memmove(storage->order + at, storage->order + at + 1,
-                (storage->live_count - at) * sizeof(*storage->order));
+        for (uint32_t i = at; i < storage->live_count; i++) {
+            storage->order[i] = storage->order[i + 1];
+        }
     }
     return nvs_page_discard(page);
 }

@@ -158,6 +158,47 @@ __attribute__((constructor)) static void set_log_level(void)
 ]])
 endfunction()
 
+# CONFIG_MBEDTLS_CUSTOM_CERTIFICATE_BUNDLE: one PEM file of what the path names, trusted from the start of the program.
+function(_ota_add_certificates elf)
+    get_filename_component(path "${CONFIG_MBEDTLS_CUSTOM_CERTIFICATE_BUNDLE_PATH}" ABSOLUTE BASE_DIR "${CMAKE_SOURCE_DIR}")
+    set(files "${path}")
+    if(IS_DIRECTORY "${path}")
+        file(GLOB files "${path}/*.pem" "${path}/*.crt")
+    elseif(NOT EXISTS "${path}")
+        message(FATAL_ERROR "CONFIG_MBEDTLS_CUSTOM_CERTIFICATE_BUNDLE_PATH names ${path}, which does not exist; put the certificates there")
+    endif()
+    set(text "")
+    foreach(file IN LISTS files)
+        set_property(DIRECTORY "${CMAKE_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+        file(READ "${file}" more)
+        string(FIND "${more}" "-----BEGIN" begin)
+        if(begin LESS 0)
+            message(WARNING "${file} holds no certificate in PEM and is left out of the bundle")
+        else()
+            string(SUBSTRING "${more}" ${begin} -1 more)
+            string(APPEND text "${more}\n")
+        endif()
+    endforeach()
+    file(WRITE "${CMAKE_BINARY_DIR}/custom_bundle.pem" "${text}")
+    set(how esp_crt_bundle_add)
+    if(CONFIG_MBEDTLS_CERTIFICATE_BUNDLE_DEFAULT_NONE)
+        set(how esp_crt_bundle_set)
+    endif()
+    file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/custom_bundle.c" @ONLY CONTENT [[
+#include "esp_crt_bundle.h"
+
+extern const uint8_t bundle_start[] __asm__("_binary_custom_bundle_pem_start");
+extern const uint8_t bundle_end[] __asm__("_binary_custom_bundle_pem_end");
+
+__attribute__((constructor)) static void trust_certificates_of_the_project(void)
+{
+    (void)@how@(bundle_start, (size_t)(bundle_end - bundle_start)); // without memory nobody is trusted
+}
+]])
+    target_sources(${elf} PRIVATE "${CMAKE_BINARY_DIR}/custom_bundle.c")
+    target_add_binary_data(${elf} "${CMAKE_BINARY_DIR}/custom_bundle.pem" TEXT)
+endfunction()
+
 function(_ota_make_program version)
     _ota_write_description("${version}")
     set(elf "${PROJECT_NAME}.elf")
@@ -167,6 +208,9 @@ function(_ota_make_program version)
     # Whole: tests register themselves, and nobody else names them. Ours below stay as they are.
     get_property(libraries GLOBAL PROPERTY OTA_PROJECT_LIBRARIES)
     target_link_libraries(${elf} PRIVATE -Wl,--whole-archive ${libraries} -Wl,--no-whole-archive __ota_common)
+    if(CONFIG_MBEDTLS_CUSTOM_CERTIFICATE_BUNDLE)
+        _ota_add_certificates(${elf})
+    endif()
     target_link_options(${elf} PRIVATE -Wl,--gc-sections -Wl,--undefined=esp_app_desc)
     add_custom_command(TARGET ${elf} POST_BUILD VERBATIM
         COMMAND "${CMAKE_STRIP}" -o firmware.stripped firmware.elf COMMENT "Stripping firmware.elf")

@@ -117,6 +117,10 @@ class Device:
             values.setdefault(row["namespace"], {})[row["key"]] = row["value"]
         return values
 
+    def nvs_set(self, namespace, key, value, type="u32"):
+        """Stores a value as firmware would, e.g. an address before the first boot; type as `esp-ota nvs set` has it."""
+        self.esp_ota.done("nvs", "set", "--flash", self.flash, namespace, key, type, value)
+
     def overwrite(self, offset, data):
         """Changes the flash file behind everybody's back, as a fault of the chip would."""
         with open(self.flash, "r+b") as flash:
