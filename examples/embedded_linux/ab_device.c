@@ -1,5 +1,5 @@
 #define _FILE_OFFSET_BITS 64
-#define _POSIX_C_SOURCE 200809L // pread, pwrite, O_CLOEXEC
+#define _POSIX_C_SOURCE   200809L // pread, pwrite, O_CLOEXEC
 
 #include "ab_device.h"
 
@@ -24,7 +24,8 @@ static struct ab_device *device_of(esp_flash_t *chip)
 }
 
 // How many bytes at address are in one file; tells the file and the offset in it.
-static uint32_t locate(const struct ab_device *device, uint32_t address, uint32_t len, int *fd, off_t *offset)
+static uint32_t locate(const struct ab_device *device, uint32_t address, uint32_t len, int *fd,
+                       off_t *offset)
 {
     int file = address < device->start[1] ? 0 : address < device->start[2] ? 1 : 2;
     uint32_t left = device->start[file + 1] - address;
@@ -94,14 +95,17 @@ static esp_err_t sync_files(esp_flash_t *chip)
     return ESP_OK;
 }
 
-static const struct flash_ops FILE_OPS = {.read = read_files, .program = program, .erase = erase, .sync = sync_files};
+static const struct flash_ops FILE_OPS = {
+    .read = read_files, .program = program, .erase = erase, .sync = sync_files};
 
 // ---- the device ----
 
 static bool open_file(struct ab_device *device, int index, const char *path, uint32_t size_max)
 {
     device->fd[index] = open(path, O_RDWR | O_CLOEXEC);
-    off_t size = device->fd[index] < 0 ? -1 : lseek(device->fd[index], 0, SEEK_END); // works for block devices, too
+    off_t size = device->fd[index] < 0
+                     ? -1
+                     : lseek(device->fd[index], 0, SEEK_END); // works for block devices, too
     if (size < (off_t)STATE_SIZE) {
         fprintf(stderr, "%s: %s\n", path, size < 0 ? strerror(errno) : "smaller than 64 KiB");
         return false;
@@ -114,21 +118,25 @@ static bool open_file(struct ab_device *device, int index, const char *path, uin
 bool ab_device_open(const struct ab_paths *paths, struct ab_device *out)
 {
     *out = (struct ab_device){.fd = {-1, -1, -1}};
-    if (!open_file(out, 0, paths->state, STATE_SIZE) || !open_file(out, 1, paths->slot[0], 0x40000000) ||
+    if (!open_file(out, 0, paths->state, STATE_SIZE) ||
+        !open_file(out, 1, paths->slot[0], 0x40000000) ||
         !open_file(out, 2, paths->slot[1], 0x40000000)) {
         return false;
     }
     out->chip.ops = &FILE_OPS;
-    out->chip.geometry = (struct flash_geometry){
-        .size = out->start[3], .erase_units = {64 * 1024, FLASH_SECTOR_SIZE}, .page_size = FLASH_SECTOR_SIZE};
+    out->chip.geometry = (struct flash_geometry){.size = out->start[3],
+                                                 .erase_units = {64 * 1024, FLASH_SECTOR_SIZE},
+                                                 .page_size = FLASH_SECTOR_SIZE};
     esp_flash_default_chip = &out->chip;
     ab_device_hand_over(BOOT_APP_ADDRESS_NONE, false);
     return true;
 }
 
-static esp_partition_info_t entry(const char *label, uint8_t type, uint8_t subtype, uint32_t offset, uint32_t size)
+static esp_partition_info_t entry(const char *label, uint8_t type, uint8_t subtype, uint32_t offset,
+                                  uint32_t size)
 {
-    esp_partition_info_t made = {.magic = ESP_PARTITION_MAGIC, .type = type, .subtype = subtype, .pos = {offset, size}};
+    esp_partition_info_t made = {
+        .magic = ESP_PARTITION_MAGIC, .type = type, .subtype = subtype, .pos = {offset, size}};
     memcpy(made.label, label, strlen(label));
     return made;
 }
@@ -154,7 +162,8 @@ bool ab_device_format(struct ab_device *device)
 
 bool ab_device_load(struct ab_device *device)
 {
-    return boot_slots_load(&device->chip, TABLE_OFFSET, &device->slots) == ESP_OK; // the log says what is wrong
+    return boot_slots_load(&device->chip, TABLE_OFFSET, &device->slots) ==
+           ESP_OK; // the log says what is wrong
 }
 
 void ab_device_hand_over(uint32_t app_address, bool rollback)

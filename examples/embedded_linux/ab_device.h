@@ -13,7 +13,7 @@
 #include "flash_ops.h"
 
 struct ab_paths {
-    const char *state; // at least 64 KiB; more is not used
+    const char *state;   // at least 64 KiB; more is not used
     const char *slot[2]; // of any size from 64 KiB; what exceeds a multiple of 64 KiB is not used
 };
 

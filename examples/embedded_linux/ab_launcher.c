@@ -36,15 +36,18 @@ static int install(struct ab_device *device, const char *path)
         perror(path);
         return 1;
     }
-    const esp_partition_t *slot = esp_partition_find_first(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_APP_OTA_0, NULL);
-    esp_err_t err = slot ? esp_ota_begin(slot, OTA_WITH_SEQUENTIAL_WRITES, &ota) : ESP_ERR_NOT_FOUND;
+    const esp_partition_t *slot =
+        esp_partition_find_first(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_APP_OTA_0, NULL);
+    esp_err_t err =
+        slot ? esp_ota_begin(slot, OTA_WITH_SEQUENTIAL_WRITES, &ota) : ESP_ERR_NOT_FOUND;
     if (err == ESP_OK) {
         err = write_file(file, ota);
         esp_err_t end_err = esp_ota_end(ota);
         err = err == ESP_OK ? end_err : err;
     }
     if (err == ESP_OK) {
-        err = esp_ota_set_boot_partition(slot); // without rollback: what is installed first is not on trial
+        err = esp_ota_set_boot_partition(
+            slot); // without rollback: what is installed first is not on trial
     }
     (void)fclose(file); // it was read
     fprintf(stderr, "launcher: installation: %s\n", esp_err_to_name(err));
@@ -67,17 +70,21 @@ static void become_application(int program, uint32_t address, char **argv)
 // Runs one boot. Returns the application's wait status, or -1: nothing boots.
 static int run_once(struct ab_device *device, char **argv)
 {
-    struct boot_request request = {
-        .chip = &device->chip, .identity = {.chip_id = ESP_CHIP_ID_LINUX}, .slots = &device->slots, .rollback = true};
+    struct boot_request request = {.chip = &device->chip,
+                                   .identity = {.chip_id = ESP_CHIP_ID_LINUX},
+                                   .slots = &device->slots,
+                                   .rollback = true};
     struct boot_decision decision;
     int program;
     int status = -1;
     if (boot_select(&request, &decision) != ESP_OK || decision.booted == BOOT_INDEX_NONE ||
-        host_image_open_program(&device->chip, decision.partition.offset, &decision.image, &program) != ESP_OK) {
+        host_image_open_program(&device->chip, decision.partition.offset, &decision.image,
+                                &program) != ESP_OK) {
         fprintf(stderr, "launcher: nothing to start\n");
         return -1;
     }
-    fprintf(stderr, "launcher: slot %c starts: %s\n", decision.booted == 0 ? 'A' : 'B', boot_reason_text(decision.reason));
+    fprintf(stderr, "launcher: slot %c starts: %s\n", decision.booted == 0 ? 'A' : 'B',
+            boot_reason_text(decision.reason));
     pid_t child = fork();
     if (child == 0) {
         become_application(program, decision.partition.offset, argv);

@@ -27,7 +27,8 @@ static bool is_healthy(void)
 static void confirm_or_go_back(void)
 {
     esp_ota_img_states_t state;
-    if (esp_ota_get_state_partition(esp_ota_get_running_partition(), &state) != ESP_OK || state != ESP_OTA_IMG_PENDING_VERIFY) {
+    if (esp_ota_get_state_partition(esp_ota_get_running_partition(), &state) != ESP_OK ||
+        state != ESP_OTA_IMG_PENDING_VERIFY) {
         return;
     }
     if (is_healthy()) {
@@ -42,7 +43,8 @@ static void confirm_or_go_back(void)
 static bool has_version(const esp_partition_t *partition, const char *version)
 {
     esp_app_desc_t there;
-    return partition && esp_ota_get_partition_description(partition, &there) == ESP_OK && strcmp(there.version, version) == 0;
+    return partition && esp_ota_get_partition_description(partition, &there) == ESP_OK &&
+           strcmp(there.version, version) == 0;
 }
 
 static esp_err_t take_if_wanted(esp_https_ota_handle_t ota)
@@ -65,7 +67,8 @@ static esp_err_t take_if_wanted(esp_https_ota_handle_t ota)
 
 static esp_err_t update(const char *url, const char *ca)
 {
-    esp_http_client_config_t http_config = {.url = url, .cert_pem = ca, .timeout_ms = 10000, .buffer_size = 64 * 1024};
+    esp_http_client_config_t http_config = {
+        .url = url, .cert_pem = ca, .timeout_ms = 10000, .buffer_size = 64 * 1024};
     esp_https_ota_config_t ota_config = {.http_config = &http_config};
     esp_https_ota_handle_t ota = NULL;
     esp_err_t err = esp_https_ota_begin(&ota_config, &ota);
@@ -74,7 +77,8 @@ static esp_err_t update(const char *url, const char *ca)
     }
     err = take_if_wanted(ota);
     if (err != ESP_OK) {
-        (void)esp_https_ota_abort(ota); // slot and boot choice of the running application are as they were
+        (void)esp_https_ota_abort(
+            ota); // slot and boot choice of the running application are as they were
         return err;
     }
     return esp_https_ota_finish(ota);
@@ -122,7 +126,8 @@ int main(int argc, char **argv)
 
     esp_app_desc_t self;
     ESP_ERROR_CHECK(esp_ota_get_partition_description(esp_ota_get_running_partition(), &self));
-    ESP_LOGI(TAG, "version %s runs from slot %s", self.version, esp_ota_get_running_partition()->label);
+    ESP_LOGI(TAG, "version %s runs from slot %s", self.version,
+             esp_ota_get_running_partition()->label);
     if (strstr(self.version, "crash")) {
         abort(); // for the tests: an application that does not get anywhere
     }

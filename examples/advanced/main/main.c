@@ -128,7 +128,8 @@ static void confirm_or_go_back(void)
         return;
     }
     ESP_LOGE(TAG, "going back to the version before");
-    ESP_ERROR_CHECK(esp_ota_mark_app_invalid_rollback_and_reboot()); // returns only if there is none
+    ESP_ERROR_CHECK(
+        esp_ota_mark_app_invalid_rollback_and_reboot()); // returns only if there is none
 }
 
 static void init_storage(void)

@@ -22,7 +22,8 @@ static const char *TAG = "app";
 #define BUFFER_SIZE 4096 // chosen: one flash sector
 #define DESC_OFFSET (sizeof(esp_image_header_t) + sizeof(esp_image_segment_header_t))
 
-_Static_assert(BUFFER_SIZE >= DESC_OFFSET + sizeof(esp_app_desc_t), "the first piece tells the version");
+_Static_assert(BUFFER_SIZE >= DESC_OFFSET + sizeof(esp_app_desc_t),
+               "the first piece tells the version");
 
 // Reads until size bytes are there or the file ends. Returns how many, or -1.
 static int fill(esp_http_client_handle_t client, char *buffer, int size)
@@ -49,13 +50,15 @@ static bool is_new(const char *image, int len)
         return false;
     }
     memcpy(&offered, image + DESC_OFFSET, sizeof(offered));
-    bool is_other = strncmp(offered.version, esp_app_get_description()->version, sizeof(offered.version)) != 0;
+    bool is_other =
+        strncmp(offered.version, esp_app_get_description()->version, sizeof(offered.version)) != 0;
     ESP_LOGI(TAG, "version %.31s is %s", offered.version, is_other ? "new" : "what runs already");
     return is_other;
 }
 
 // Everything from the first piece to the last; the caller ends the transaction.
-static esp_err_t write_all(esp_http_client_handle_t client, esp_ota_handle_t ota, char *buffer, int len)
+static esp_err_t write_all(esp_http_client_handle_t client, esp_ota_handle_t ota, char *buffer,
+                           int len)
 {
     esp_err_t err = ESP_OK;
     while (err == ESP_OK && len > 0) {
@@ -103,7 +106,8 @@ static esp_err_t fetch_and_install(esp_http_client_handle_t client, char *buffer
     if (err != ESP_OK) {
         return err;
     }
-    (void)esp_http_client_fetch_headers(client); // a negative length means that there is none; the status tells failures
+    (void)esp_http_client_fetch_headers(
+        client); // a negative length means that there is none; the status tells failures
     int status = esp_http_client_get_status_code(client);
     if (status != HttpStatus_Ok) {
         ESP_LOGE(TAG, "the server answers %d", status);

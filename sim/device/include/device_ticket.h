@@ -33,7 +33,8 @@ struct device_ticket {
     esp_reset_reason_t reset; // why this boot happened
     bool rollback;            // the bootloader was built with rollback
     char chip[16];            // name; "": as the eFuse file or the images say
-    char flash_key[DEVICE_TICKET_PATH_SIZE]; // file with the key of the flash encryption; "": as device_open() finds it
+    char flash_key
+        [DEVICE_TICKET_PATH_SIZE]; // file with the key of the flash encryption; "": as device_open() finds it
     char path
         [DEVICE_TICKET_PATH_SIZE]; // of the flash file: for messages, and for the eFuse file beside it
 };

@@ -88,8 +88,7 @@ esp_err_t device_ticket_parse(const char *text, struct device_ticket *out)
         !take_name(&text, ticket.chip, sizeof(ticket.chip)) ||
         (version == VERSION_WITH_KEY &&
          !take_path(&text, ticket.flash_key, sizeof(ticket.flash_key))) ||
-        !*text ||
-        strlen(text) >= sizeof(ticket.path)) {
+        !*text || strlen(text) >= sizeof(ticket.path)) {
         return ESP_ERR_INVALID_ARG;
     }
     ticket.flash_fd = (int)flash_fd;

@@ -51,8 +51,9 @@ static esp_err_t download_if_new(esp_https_ota_handle_t ota)
 
 static esp_err_t update(void)
 {
-    esp_http_client_config_t http = {
-        .url = CONFIG_LAMP_UPDATE_URL, .crt_bundle_attach = esp_crt_bundle_attach, .timeout_ms = 10000};
+    esp_http_client_config_t http = {.url = CONFIG_LAMP_UPDATE_URL,
+                                     .crt_bundle_attach = esp_crt_bundle_attach,
+                                     .timeout_ms = 10000};
     esp_https_ota_config_t config = {.http_config = &http};
     esp_https_ota_handle_t ota = NULL;
     esp_err_t err = esp_https_ota_begin(&config, &ota);
