@@ -92,8 +92,10 @@ static void hang(void)
 static void start_process(void)
 {
     pid_t child = fork();
-    while (child == 0) {
-        (void)pause(); // until somebody ends it
+    if (child == 0) {
+        for (;;) {
+            (void)pause(); // until somebody ends it
+        }
     }
     ESP_LOGI(TAG, "started process %d", (int)child);
 }
