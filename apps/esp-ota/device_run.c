@@ -181,19 +181,21 @@ static int after_life(struct run *r)
 {
     enum device_end end = r->death.end;
     r->reset = device_reset_after(end);
-    if (end == DEVICE_END_SWITCHED_OFF) {
-        r->ended = "switched_off";
-    } else if (end == DEVICE_END_DEEP_SLEEP && r->death.sleep_us == 0) {
+    bool is_off = end == DEVICE_END_SWITCHED_OFF;
+    if (end == DEVICE_END_DEEP_SLEEP && r->death.sleep_us == 0) {
         r->ended = "deep_sleep";
     } else if (end == DEVICE_END_IDLE && !r->death.is_unconfirmed) {
         r->ended = "idle";
-    } else if (r->max_boots > 0 && r->life >= r->max_boots) {
+    } else if (!is_off && r->max_boots > 0 && r->life >= r->max_boots) {
         r->ended = "max_boots";
         if (is_crash(end)) {
             return cli_fail("%s: the last of %u boots ended with a %s", r->path,
                             (unsigned)r->max_boots, device_end_name(end));
         }
-    } else if (end == DEVICE_END_DEEP_SLEEP && is_switched_off_asleep(r)) {
+    } else if (end == DEVICE_END_DEEP_SLEEP) {
+        is_off = is_switched_off_asleep(r);
+    }
+    if (is_off) {
         r->ended = "switched_off";
     }
     return CLI_DONE;
