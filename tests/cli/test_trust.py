@@ -55,7 +55,8 @@ def test_what_would_not_boot_for_its_signature_is_said_by_every_report(program, 
     program.done("otadata", "switch", dev.flash, "ota_0", "--rollback", "on")
     program.done("otadata", "switch", dev.flash, "ota_1", "--force")
     program.done("otadata", "switch", dev.flash, "ota_0")  # record 0 names ota_0, record 1 the other
-    assert [program.json("boot", "--flash", dev.flash, "--crash-limit", "2")["slot"] for _ in range(4)] == ["ota_0"] * 4
+    boots = [program.json("boot", "--flash", dev.flash, "--crash-limit", "2") for _ in range(4)]
+    assert [(b["slot"], b["reason"]) for b in boots] == [("ota_0", "otadata")] * 4
 
 
 def test_the_settings_are_lines_of_an_sdkconfig(program, device, tmp_path):
