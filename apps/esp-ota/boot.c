@@ -12,6 +12,7 @@ enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK };
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
     {0},
@@ -99,6 +100,7 @@ const struct cli_command boot_command = {
         "  --flash FLASH      the device's flash file\n"
         "  --rollback on|off  whether the bootloader was built with rollback; off if not given\n"
         "  --chip C           its chip, if neither FLASH.efuse nor an image tells\n"
+        "  --flash-key FILE   key of the flash encryption, if it is not in FLASH.key\n"
         "  --json             slot, reason, project, version, tries, otadata before and after\n\n"
         "example:  esp-ota boot --flash dev.bin --rollback on\n",
     .run = run,

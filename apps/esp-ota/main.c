@@ -12,13 +12,14 @@
 static const struct cli_command *const COMMANDS[] = {
     &flash_create_command,    &flash_info_command,
     &flash_read_command,      &flash_write_command,
-    &flash_erase_command,     &partitions_gen_command,
+    &flash_erase_command,     &flash_encrypt_command,
+    &flash_decrypt_command,   &partitions_gen_command,
     &partitions_show_command, &otadata_show_command,
     &otadata_switch_command,  &otadata_erase_command,
     &otadata_confirm_command, &otadata_reject_command,
     &update_command,          &boot_command,
     &image_info_command,      &image_verify_command,
-    &image_build_command,
+    &image_build_command,     &device_run_command,
 };
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))

@@ -8,7 +8,9 @@
 struct device *open_device(const char *path, const struct device_options *options)
 {
     struct device *device;
-    esp_err_t err = device_open(path, options, &device);
+    struct device_options with_key = *options;
+    with_key.flash_key = cli_flash_key();
+    esp_err_t err = device_open(path, &with_key, &device);
     if (err != ESP_OK) {
         cli_report_error(err, "%s cannot be opened", path);
         return NULL;

@@ -4,7 +4,7 @@
 #include "cli.h"
 #include "device.h"
 
-/** Opens a device; on failure says why and returns NULL. */
+/** Opens a device, with the key of --flash-key; on failure says why and returns NULL. */
 struct device *open_device(const char *path, const struct device_options *options);
 
 /** Label of the partition a boot index means; out holds 17 bytes. @return out, "" when there is none */

@@ -13,6 +13,7 @@ enum { OPT_CHIP = 256, OPT_FORCE, OPT_ROLLBACK, OPT_OFFSET };
 
 static const struct option OPTIONS[] = {
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"force", no_argument, NULL, OPT_FORCE},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"offset", required_argument, NULL, OPT_OFFSET},
@@ -221,6 +222,7 @@ const struct cli_command otadata_switch_command = {
         "  --rollback on|off  whether the new record starts unconfirmed (NEW); off if not given\n"
         "  --force            do not verify the image\n"
         "  --chip C           the device's chip, if neither FLASH.efuse nor an image tells\n"
+        "  --flash-key FILE   key of the flash encryption, if it is not in FLASH.key\n"
         "  --json             otadata afterwards, as JSON\n\n"
         "example:  esp-ota otadata switch dev.bin ota_1\n",
     .run = run_switch,
@@ -260,6 +262,7 @@ const struct cli_command otadata_erase_command = {
     .usage = "otadata erase FLASH [--json]",
     .help = "Erases both records. The factory app boots then, or without one the first slot that "
             "loads.\n\n"
+            "  --flash-key FILE  key of the flash encryption, if it is not in FLASH.key\n"
             "  --offset N  where the partition table stands; 0x8000 if not given\n"
             "  --json      otadata afterwards, as JSON\n\n"
             "example:  esp-ota otadata erase dev.bin\n",
@@ -329,6 +332,7 @@ const struct cli_command otadata_confirm_command = {
     .help = "Marks the running image valid, as it does itself with "
             "esp_ota_mark_app_valid_cancel_rollback().\n\n"
             "  --chip C  the device's chip, if neither FLASH.efuse nor an image tells\n"
+            "  --flash-key FILE  key of the flash encryption, if it is not in FLASH.key\n"
             "  --json    otadata afterwards, as JSON\n\n"
             "example:  esp-ota otadata confirm dev.bin\n",
     .run = run_confirm,
@@ -347,6 +351,7 @@ const struct cli_command otadata_reject_command = {
             "esp_ota_mark_app_invalid_rollback(). Another one\n"
             "boots next; if there is none, nothing changes.\n\n"
             "  --chip C  the device's chip, if neither FLASH.efuse nor an image tells\n"
+            "  --flash-key FILE  key of the flash encryption, if it is not in FLASH.key\n"
             "  --json    otadata afterwards, as JSON\n\n"
             "example:  esp-ota otadata reject dev.bin\n",
     .run = run_reject,

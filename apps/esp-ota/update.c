@@ -93,6 +93,7 @@ enum {
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"cacert", required_argument, NULL, OPT_CACERT},
     {"system-ca", no_argument, NULL, OPT_SYSTEM_CA},
     {"crlfile", required_argument, NULL, OPT_CRLFILE},
@@ -351,6 +352,7 @@ const struct cli_command update_command = {
         "not given\n"
         "  --decrypt-key FILE        private key of a pre-encrypted image (RSA-3072 or P-256)\n"
         "  --chip C                  the device's chip, if neither FLASH.efuse nor an image tells\n"
+        "  --flash-key FILE          key of the flash encryption, if it is not in FLASH.key\n"
         "  --quiet, -q               no messages but errors\n"
         "  --json                    result, slot, bytes, status, project, version, error, "
         "seconds,\n"

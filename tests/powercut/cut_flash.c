@@ -14,6 +14,7 @@ const char *const CUT_VARIANT_NAMES[CUT_VARIANT_COUNT] = {"before", "prefix", "s
 static esp_flash_t *s_inner; // the strict chip that does the work
 static esp_flash_t s_chip;   // the chip that counts and cuts
 static struct cut_plan *s_plan;
+static struct flash_encryption s_cipher; // of the chip's whole life
 
 uint8_t *cut_flash_bytes(void)
 {
@@ -99,6 +100,18 @@ static const void *map(esp_flash_t *chip, uint32_t address, uint32_t len)
 
 static const struct flash_ops CUTTING_OPS = {
     .read = read_flash, .program = program, .erase = erase, .map = map};
+
+esp_err_t cut_flash_encrypt(enum flash_scheme scheme, uint32_t key_len)
+{
+    uint8_t key[FLASH_KEY_LEN_MAX];
+    for (uint32_t i = 0; i < sizeof(key); i++) {
+        key[i] = (uint8_t)(i * 89 + 7);
+    }
+    esp_err_t err =
+        flash_encryption_init(&s_cipher, scheme, key, key_len, FLASH_CRYPT_CONFIG_DEFAULT);
+    s_chip.cipher = err == ESP_OK ? &s_cipher.base : NULL;
+    return err;
+}
 
 esp_err_t cut_flash_open(struct cut_plan *plan)
 {

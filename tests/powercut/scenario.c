@@ -163,6 +163,31 @@ static void put_record(int index, uint32_t seq, uint32_t state)
            sizeof(record));
 }
 
+static void encrypt_range(uint32_t address, uint32_t len)
+{
+    struct flash_cipher *cipher = esp_flash_default_chip->cipher;
+    uint8_t *bytes = cut_flash_bytes() + address;
+    if (cipher && cipher->ops->encrypt(cipher, address, bytes, bytes, len) != ESP_OK) {
+        abort();
+    }
+}
+
+// As flashing an encrypted device does: table, otadata and images. What is erased stays erased.
+static void encrypt_all(const struct scenario *scenario)
+{
+    encrypt_range(0x8000, ESP_PARTITION_TABLE_MAX_LEN);
+    encrypt_range(OTADATA_AT, 2 * OTADATA_SECTOR_SIZE);
+    if (!scenario->without_factory) {
+        encrypt_range(FACTORY_AT, s_image_lens[IMAGE_FACTORY]);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t len = s_image_lens[scenario->slots[i]];
+        if (len > 0) {
+            encrypt_range(SLOT_AT + i * SLOT_SIZE, len);
+        }
+    }
+}
+
 void scenario_put(const struct scenario *scenario)
 {
     uint8_t *bytes = cut_flash_bytes();
@@ -179,6 +204,7 @@ void scenario_put(const struct scenario *scenario)
             put_record(i, scenario->seq[i], scenario->states[i]);
         }
     }
+    encrypt_all(scenario);
 }
 
 bool scenario_may_change(const struct scenario *scenario, uint32_t address)
@@ -192,8 +218,12 @@ bool scenario_may_change(const struct scenario *scenario, uint32_t address)
 
 static enum image image_at(uint32_t address)
 {
+    uint8_t found[sizeof(s_images[0])];
+    if (flash_plain_read(NULL, found, address, sizeof(found)) != ESP_OK) {
+        return IMAGE_NONE;
+    }
     for (int i = IMAGE_FACTORY; i < IMAGE_COUNT; i++) {
-        if (memcmp(cut_flash_bytes() + address, s_images[i], s_image_lens[i]) == 0) {
+        if (memcmp(found, s_images[i], s_image_lens[i]) == 0) {
             return (enum image)i;
         }
     }

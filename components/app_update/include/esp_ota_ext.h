@@ -70,6 +70,11 @@ esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle) ESP_MUST_CHECK;
 //     284   4  CRC-32 of the 284 bytes before it
 //
 // A sector whose magic is overwritten with 0 is cleared. The last record whose CRC matches counts.
+//
+// In an encrypted slot all of this is encrypted like the image, with these differences: 16 bytes at a multiple of 16 that would
+// be 0xFF stay erased, and 16 erased bytes mean 0xFF; byte 280 of the header, 4 bytes, repeats the generation; a sector is
+// cleared by programming 0 over the ciphertext of the magic, so that the first 16 bytes decrypt to noise.
+//
 // What an image brings along never counts: esp_ota_write() and esp_ota_write_with_offset() refuse bytes that would form a
 // header there (ESP_ERR_OTA_VALIDATE_FAILED), and program the place of the magic before what follows it.
 
@@ -126,7 +131,7 @@ bool esp_ota_journal_is_same(const struct esp_ota_journal_identity *a,
  * @param[out] journal   with the identity; can be added to
  * @param[out] progress  the last complete record
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL; ESP_ERR_NOT_FOUND: no journal, no complete record in it, or the slot is
- *         encrypted or too small; or the flash error. Nothing is written to the out-parameters then.
+ *         too small; or the flash error. Nothing is written to the out-parameters then.
  */
 esp_err_t esp_ota_journal_load(const esp_partition_t *slot, struct esp_ota_journal *journal,
                                struct esp_ota_journal_progress *progress) ESP_MUST_CHECK;
@@ -136,8 +141,7 @@ esp_err_t esp_ota_journal_load(const esp_partition_t *slot, struct esp_ota_journ
  * @param slot       kept in journal; must stay listed
  * @param image_len  of the image on flash; 0: unknown
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL, or a text that is not terminated; ESP_ERR_INVALID_SIZE: the image needs the
- *         last two sectors, or the slot is smaller than three; ESP_ERR_NOT_SUPPORTED: the slot is encrypted (states would
- *         be kept in the clear); ESP_ERR_OTA_PARTITION_CONFLICT: the running partition; ESP_ERR_INVALID_STATE: a copy
+ *         last two sectors, or the slot is smaller than three; ESP_ERR_OTA_PARTITION_CONFLICT: the running partition; ESP_ERR_INVALID_STATE: a copy
  *         is pending there, see esp_ota_finish_pending_copy(); or the flash error
  * Cut: load finds the older journal as it was, or nothing.
  */
@@ -146,7 +150,7 @@ esp_err_t esp_ota_journal_begin(const esp_partition_t *slot, uint32_t image_len,
                                 struct esp_ota_journal *journal) ESP_MUST_CHECK;
 
 /**
- * Adds a record: one program operation, and every 79 records (12 with stages) one erase.
+ * Adds a record: one program operation (in an encrypted slot up to two), and every 79 records (12 with stages) one erase.
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL, or state_len that the journal has no room for; ESP_ERR_INVALID_STATE: the
  *         journal was not begun or loaded; ESP_ERR_INVALID_SIZE: image_offset lies in the last two sectors: the image
  *         needs them, nothing was written, and no more may be added; or the flash error

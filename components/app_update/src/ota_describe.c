@@ -72,7 +72,8 @@ static esp_err_t read_primary_bootloader(esp_bootloader_desc_t *desc)
     if (!traits) {
         return ESP_ERR_NOT_FOUND;
     }
-    return esp_flash_read(NULL, desc, traits->bootloader_offset + DESCRIPTOR_OFFSET, sizeof(*desc));
+    return flash_plain_read(NULL, desc, traits->bootloader_offset + DESCRIPTOR_OFFSET,
+                            sizeof(*desc));
 }
 
 esp_err_t esp_ota_get_bootloader_description(const esp_partition_t *bootloader_partition,

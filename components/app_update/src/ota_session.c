@@ -15,6 +15,7 @@
 static const char *TAG = "esp_ota_ops";
 
 #define READ_BACK_CHUNK 4096u // chosen: one sector on the stack, where flash is not mapped
+#define BLOCK           FLASH_CIPHER_BLOCK
 
 struct ota_session {
     esp_ota_handle_t handle;
@@ -26,8 +27,11 @@ struct ota_session {
     uint32_t position;    // next write of esp_ota_write
     struct ota_room room; // on the fly: what may be written to
     esp_ota_tuning_t tuning;
-    uint32_t end;          // of the last byte that stands on flash
-    uint32_t written;      // bytes written in this session
+    uint32_t end;     // of the last byte that stands on flash
+    uint32_t written; // bytes written in this session
+    uint8_t
+        pending[BLOCK]; // encrypted: the bytes below position that do not make a whole block yet
+    uint32_t pending_len;
     const uint8_t *mapped; // the staging partition through the chip's mapping; NULL: not mapped
     esp_partition_mmap_handle_t mapping;
     bool is_followed;               // verifier or hash has seen everything below position
@@ -219,9 +223,10 @@ static esp_err_t open_session(const esp_partition_t *partition, uint32_t offset,
         free(session);
         return err;
     }
-    const void *mapped = NULL;
-    if (esp_partition_mmap(known, 0, known->size, ESP_PARTITION_MMAP_DATA, &mapped,
-                           &session->mapping) == ESP_OK) {
+    const void *mapped =
+        NULL; // of an encrypted partition it would cost as much memory as the image has bytes
+    if (!known->encrypted && esp_partition_mmap(known, 0, known->size, ESP_PARTITION_MMAP_DATA,
+                                                &mapped, &session->mapping) == ESP_OK) {
         session->mapped = mapped;
     }
     start_verifier(session);
@@ -281,7 +286,8 @@ esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
 esp_err_t esp_ota_resume(const esp_partition_t *partition, const size_t erase_size,
                          const size_t image_offset, esp_ota_handle_t *out_handle)
 {
-    if (!partition || !out_handle || image_offset > partition->size) {
+    bool is_misaligned = partition && partition->encrypted && image_offset % BLOCK != 0;
+    if (!partition || !out_handle || image_offset > partition->size || is_misaligned) {
         return ESP_ERR_INVALID_ARG;
     }
     struct ota_session *session = NULL;
@@ -375,7 +381,8 @@ esp_err_t esp_ota_get_prefix_digest(esp_ota_handle_t handle, uint32_t *image_off
         return ESP_ERR_INVALID_ARG;
     }
     bool is_image = has_image(session->final);
-    if (!session->is_followed || (is_image && !is_hash_of_image_running(session))) {
+    if (!session->is_followed || session->pending_len > 0 ||
+        (is_image && !is_hash_of_image_running(session))) {
         return ESP_ERR_NOT_SUPPORTED;
     }
     struct crypto_hash hash = is_image ? session->verifier.hash : session->hash;
@@ -408,7 +415,7 @@ esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partiti
     if (!session) {
         return ESP_ERR_NOT_FOUND;
     }
-    if (session->written > 0 && !session->is_resumed) {
+    if ((session->written > 0 || session->pending_len > 0) && !session->is_resumed) {
         return ESP_ERR_INVALID_STATE;
     }
     if (final == session->staging) {
@@ -569,14 +576,65 @@ static esp_err_t write_part(struct ota_session *session, const uint8_t *data, ui
 }
 
 // What was followed cannot be taken back: after an error the image is verified by a pass of its own.
-static esp_err_t write_all(struct ota_session *session, const uint8_t *data, uint32_t len)
+static esp_err_t write_all(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                           uint32_t len)
 {
     esp_err_t err = ESP_OK;
     uint32_t part = 0;
     for (uint32_t at = 0; at < len && err == ESP_OK; at += part) {
-        err = write_part(session, data + at, session->position + at, len - at, &part);
+        err = write_part(session, data + at, offset + at, len - at, &part);
     }
     session->is_followed = session->is_followed && err == ESP_OK;
+    return err;
+}
+
+// Bytes enough to complete the block that waits are taken from data first.
+static esp_err_t complete_pending(struct ota_session *session, const uint8_t *data, uint32_t len)
+{
+    uint8_t block[BLOCK];
+    memcpy(block, session->pending, session->pending_len);
+    memcpy(block + session->pending_len, data, len);
+    return write_all(session, block, session->position - session->pending_len, BLOCK);
+}
+
+// fact: ESP-IDF keeps what makes no whole block of the flash encryption until more comes. What is behind it in the block
+// is 0 in the first that was put together and 0xFF in later ones; the end of an update writes that too.
+static esp_err_t write_blocks(struct ota_session *session, const uint8_t *data, uint32_t len)
+{
+    uint32_t had = session->pending_len;
+    if (had + len < BLOCK) {
+        memcpy(session->pending + had, data, len);
+        session->pending_len += len;
+        return ESP_OK;
+    }
+    uint32_t first = had > 0 ? BLOCK - had : 0;
+    uint32_t middle = (len - first) / BLOCK * BLOCK;
+    uint32_t last = len - first - middle;
+    esp_err_t err = first > 0 ? complete_pending(session, data, first) : ESP_OK;
+    if (err == ESP_OK && middle > 0) {
+        err = write_all(session, data + first, session->position + first, middle);
+    }
+    if (err == ESP_OK) {
+        if (first > 0) {
+            memset(session->pending, 0xFF, BLOCK);
+        }
+        memcpy(session->pending, data + first + middle, last);
+        session->pending_len = last;
+    }
+    return err;
+}
+
+// At the end, the block that never became whole.
+static esp_err_t write_pending(struct ota_session *session)
+{
+    if (session->pending_len == 0) {
+        return ESP_OK;
+    }
+    uint32_t offset = session->position - session->pending_len;
+    look_for_other_changes(session);
+    esp_err_t err = write_all(session, session->pending, offset, BLOCK);
+    watch_again(session);
+    session->pending_len = 0;
     return err;
 }
 
@@ -600,7 +658,8 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
         return ESP_ERR_INVALID_SIZE;
     }
     look_for_other_changes(session);
-    err = write_all(session, data, (uint32_t)size);
+    err = session->staging->encrypted ? write_blocks(session, data, (uint32_t)size)
+                                      : write_all(session, data, session->position, (uint32_t)size);
     watch_again(session);
     if (err == ESP_OK) {
         session->position += (uint32_t)size;
@@ -622,6 +681,11 @@ esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, s
         ESP_LOGE(TAG,
                  "writing at an offset needs a session that erased its partition at the beginning");
         return ESP_ERR_INVALID_STATE;
+    }
+    if (session->staging->encrypted && (size % BLOCK != 0 || offset % BLOCK != 0)) {
+        ESP_LOGE(TAG, "%s is encrypted: %zu bytes at 0x%" PRIx32 " are not whole blocks of 16",
+                 session->staging->label, size, offset);
+        return ESP_ERR_INVALID_ARG;
     }
     if (!fits(session, offset, size)) {
         return ESP_ERR_INVALID_SIZE;
@@ -654,7 +718,7 @@ esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle)
         return ESP_ERR_NOT_FOUND;
     }
     look_for_other_changes(session);
-    esp_err_t err = ota_room_make_ahead(&session->room, session->position);
+    esp_err_t err = ota_room_make_ahead(&session->room, session->position - session->pending_len);
     watch_again(session);
     yield(session);
     return err;
@@ -696,7 +760,10 @@ static esp_err_t finish_session(struct ota_session *session)
         ESP_LOGE(TAG, "nothing was written to %s", session->staging->label);
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = judge(session);
+    esp_err_t err = write_pending(session);
+    if (err == ESP_OK) {
+        err = judge(session);
+    }
     if (err == ESP_OK) {
         err = copy_to_final(session);
     }

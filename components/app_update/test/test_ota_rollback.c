@@ -273,6 +273,7 @@ static void only_slots_have_a_state(void **state)
 static void the_last_application_and_its_record_can_be_erased(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     start_on_trial();
     assert_int_equal(esp_ota_erase_last_boot_app_partition(), ESP_OK);
     assert_int_equal(device_record(0).ota_seq, UINT32_MAX);
@@ -284,6 +285,7 @@ static void the_last_application_and_its_record_can_be_erased(void **state)
 static void the_inactive_record_alone_can_be_erased(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     start_on_trial();
     assert_int_equal(esp_ota_invalidate_inactive_ota_data_slot(), ESP_OK);
     assert_int_equal(device_record(0).ota_seq, UINT32_MAX);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "esp_log.h"
+#include "flash_ops.h"
 
 static const char *TAG = "boot";
 
@@ -46,7 +47,7 @@ static bool read_secure_version(const struct boot_request *request, int index, u
     esp_partition_pos_t pos = position_of(request->slots, index);
     uint32_t words[2];
     if (pos.size < 0x20 + sizeof(esp_app_desc_t) ||
-        esp_flash_read(request->chip, words, pos.offset + 0x20, sizeof(words)) != ESP_OK ||
+        flash_plain_read(request->chip, words, pos.offset + 0x20, sizeof(words)) != ESP_OK ||
         words[0] != ESP_APP_DESC_MAGIC_WORD) {
         return false;
     }

@@ -7,6 +7,7 @@
 #include "boot_handover.h"
 #include "chip_traits.h"
 #include "esp_log.h"
+#include "flash_ops.h"
 #include "image_verify.h"
 #include "otadata.h"
 
@@ -76,7 +77,7 @@ esp_err_t bootloader_common_get_partition_description(const esp_partition_pos_t 
     }
     esp_app_desc_t desc;
     esp_err_t err =
-        esp_flash_read(NULL, &desc, partition->offset + DESCRIPTOR_OFFSET, sizeof(desc));
+        flash_plain_read(NULL, &desc, partition->offset + DESCRIPTOR_OFFSET, sizeof(desc));
     if (err != ESP_OK) {
         return err;
     }
@@ -94,7 +95,7 @@ static esp_err_t hash_region(uint32_t address, uint32_t size, uint8_t *digest)
     esp_crypto.sha256_begin(&hash);
     while (size > 0) {
         uint32_t len = size < HASH_CHUNK ? size : HASH_CHUNK;
-        esp_err_t err = esp_flash_read(NULL, chunk, address, len);
+        esp_err_t err = flash_plain_read(NULL, chunk, address, len);
         if (err != ESP_OK) {
             return err;
         }

@@ -383,7 +383,7 @@ struct flash_area {
 static esp_err_t read_flash_area(void *context, uint32_t offset, void *buffer, uint32_t len)
 {
     const struct flash_area *area = context;
-    return esp_flash_read(area->chip, buffer, area->address + offset, len);
+    return flash_plain_read(area->chip, buffer, area->address + offset, len);
 }
 
 // Through the mapping, a window at a time: a driver may count what is used.
@@ -395,7 +395,7 @@ static enum image_fault verify_mapped(esp_flash_t *chip, const struct image_rule
     for (uint32_t at = 0; at < rules->partition_size && v.phase != PHASE_COMPLETE;) {
         uint32_t left = rules->partition_size - at;
         uint32_t len = left < MAPPED_CHUNK ? left : MAPPED_CHUNK;
-        const uint8_t *bytes = flash_map(chip, rules->flash_offset + at, len);
+        const uint8_t *bytes = flash_plain_map(chip, rules->flash_offset + at, len);
         if (!bytes || image_verifier_write(&v, bytes, len) != IMAGE_OK) {
             break;
         }
@@ -409,7 +409,7 @@ static enum image_fault verify_mapped(esp_flash_t *chip, const struct image_rule
 enum image_fault image_verify_flash(esp_flash_t *chip, const struct image_rules *rules,
                                     struct image_info *info)
 {
-    if (flash_map(chip, rules->flash_offset, 1)) {
+    if (flash_plain_map(chip, rules->flash_offset, 1)) {
         return verify_mapped(chip, rules, info);
     }
     struct flash_area area = {.chip = chip, .address = rules->flash_offset};

@@ -1,6 +1,9 @@
 /**
  * A virtual device: a flash file, the eFuse file beside it, and one boot.
  *
+ * When the eFuses say that flash is encrypted, the key is in "<path>.key", in the byte order of espsecure's key files. On a
+ * chip it would be in the eFuses, where software cannot read it; here it is a file of its own that can be kept from others.
+ *
  * One process is one boot of one device: device_open() fills the places that exist once (esp_flash_default_chip,
  * efuse_default, the boot handover), so open at most one device in a process, before anything else of the stack is
  * called. All calls block; one thread.
@@ -9,6 +12,7 @@
 
 #include "boot_select.h"
 #include "efuse_ops.h"
+#include "flash_encryption.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +25,10 @@ struct device_options {
     bool is_chip_optional; // an unknown chip is no error: chip.chip_id is ESP_CHIP_ID_INVALID then
     bool rollback;         // as CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, for the running application
     uint32_t table_offset; // where the partition table stands; 0: 0x8000
+    const char *
+        flash_key; // file with the key of the flash encryption; NULL: "<path>.key" where it is on. A device
+                   // without eFuse file counts as encrypted when it is given
+    int flash_fd; // the flash file, open and locked, see nor_flash_open_descriptor(); 0: open path
 };
 
 /** Where the chip's identity was found. */
@@ -38,6 +46,8 @@ struct device {
     struct efuse *efuse; // NULL: there is no eFuse file
     struct chip_identity chip;
     enum device_chip_source chip_source;
+    const char *encryption; // name of the scheme; NULL: flash encryption is off
+    struct flash_encryption cipher;
     uint32_t table_offset;
     uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
     struct partition_table_check table_check; // its fault is PARTITION_TABLE_OK
@@ -48,8 +58,10 @@ struct device {
  * Opens the flash file at path and, if there is one, "<path>.efuse". Says what is wrong in one logged sentence.
  * @param[out] out  give it to device_close(); NULL on every failure
  * @return ESP_OK; the errors of nor_flash_open() and sim_efuse_open(); ESP_ERR_INVALID_ARG: options->chip is no chip;
- *         ESP_ERR_INVALID_STATE, ESP_ERR_INVALID_SIZE: no usable partition table; ESP_ERR_NOT_FOUND: also when the
- *         chip is not known; ESP_ERR_NO_MEM
+ *         ESP_ERR_INVALID_STATE, ESP_ERR_INVALID_SIZE: no usable partition table (with the wrong key there is none);
+ *         ESP_ERR_NOT_FOUND: also when the chip is not known, or there is no key file; ESP_ERR_INVALID_SIZE: also when the
+ *         key has a length the chip has no scheme for; ESP_ERR_INVALID_STATE: also when a key is given and the eFuses say
+ *         that flash is not encrypted; ESP_ERR_NO_MEM
  */
 esp_err_t device_open(const char *path, const struct device_options *options,
                       struct device **out) ESP_MUST_CHECK;
@@ -72,6 +84,12 @@ esp_err_t device_boot(struct device *device, bool rollback, bool dry_run,
  * @return as boot_select()
  */
 esp_err_t device_start_application(struct device *device, struct boot_decision *out) ESP_MUST_CHECK;
+
+/**
+ * Whether the device's bootloader has rollback, as far as the selected image tells: a host program that was built without
+ * it never confirms itself, so it is not put on trial. Every other image: true.
+ */
+bool device_wants_rollback(const struct device *device);
 
 /** Index of the table entry with a label, or -1. */
 int device_find_label(const struct device *device, const char *label);

@@ -8,6 +8,8 @@
 #include "esp_app_desc.h"
 #include "esp_efuse.h"
 #include "esp_log.h"
+#include "flash_ops.h"
+#include "host_image.h"
 #include "nor_flash.h"
 #include "sim_efuse.h"
 
@@ -21,8 +23,8 @@ static esp_err_t load_table(struct device *device)
 {
     esp_err_t err = boot_slots_load(device->flash, device->table_offset, &device->slots);
     if (err == ESP_OK) {
-        err = esp_flash_read(device->flash, device->table, device->table_offset,
-                             sizeof(device->table));
+        err = flash_plain_read(device->flash, device->table, device->table_offset,
+                               sizeof(device->table));
     }
     if (err == ESP_OK) {
         err = esp_flash_get_size(device->flash, &device->flash_size);
@@ -33,7 +35,22 @@ static esp_err_t load_table(struct device *device)
     return err;
 }
 
-static void hand_over(const struct device *device, uint32_t app_address, bool rollback)
+// Said before the table is looked at as such: with a wrong key it is noise from its first byte.
+static esp_err_t check_key(const struct device *device)
+{
+    uint8_t magic[2] = {0};
+    esp_err_t err = flash_plain_read(device->flash, magic, device->table_offset, sizeof(magic));
+    if (err == ESP_OK && (magic[0] | magic[1] << 8) != ESP_PARTITION_MAGIC) {
+        ESP_LOGE(TAG,
+                 "decrypted with this key (%s) there is no partition table at 0x%" PRIx32
+                 ": it is another key, or the table is damaged",
+                 device->encryption, device->table_offset);
+        err = ESP_ERR_INVALID_STATE;
+    }
+    return err;
+}
+
+void device_hand_over(const struct device *device, uint32_t app_address, bool rollback)
 {
     struct boot_handover handover = BOOT_HANDOVER_DEFAULT();
     handover.chip = device->chip;
@@ -46,22 +63,34 @@ static void hand_over(const struct device *device, uint32_t app_address, bool ro
 static esp_err_t open_parts(struct device *device, const char *path,
                             const struct device_options *options)
 {
-    esp_err_t err = nor_flash_open(path, options->read_only, &device->flash);
+    esp_err_t err =
+        options->flash_fd > 0
+            ? nor_flash_open_descriptor(options->flash_fd, path, options->read_only, &device->flash)
+            : nor_flash_open(path, options->read_only, &device->flash);
     if (err != ESP_OK) {
         return err;
     }
     esp_flash_default_chip = device->flash;
-    err = load_table(device);
-    if (err != ESP_OK) {
-        return err;
-    }
     size_t size = strlen(path) + sizeof(".efuse");
     char *efuse_path = malloc(size);
     if (!efuse_path) {
         return ESP_ERR_NO_MEM;
     }
     (void)snprintf(efuse_path, size, "%s.efuse", path); // it fits
-    err = device_identity_find(device, efuse_path, options);
+    err = device_identity_begin(device, efuse_path, options);
+    efuse_default = device->efuse;
+    if (err == ESP_OK) {
+        err = device_encryption_begin(device, path, options);
+    }
+    if (err == ESP_OK && device->encryption) {
+        err = check_key(device);
+    }
+    if (err == ESP_OK) {
+        err = load_table(device);
+    }
+    if (err == ESP_OK) {
+        err = device_identity_find(device, efuse_path, options);
+    }
     free(efuse_path);
     return err;
 }
@@ -79,8 +108,7 @@ esp_err_t device_open(const char *path, const struct device_options *options, st
         device_close(device);
         return err;
     }
-    efuse_default = device->efuse;
-    hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
+    device_hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
     *out = device;
     return ESP_OK;
 }
@@ -91,6 +119,7 @@ void device_close(struct device *device)
         return;
     }
     efuse_default = NULL;
+    device_encryption_end(device);
     sim_efuse_close(device->efuse);
     nor_flash_close(device->flash);
     free(device);
@@ -126,8 +155,8 @@ esp_err_t device_start_application(struct device *device, struct boot_decision *
         return err;
     }
     bool runs = decision.booted != BOOT_INDEX_NONE;
-    hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE,
-              boot_handover_get()->rollback);
+    device_hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE,
+                     boot_handover_get()->rollback);
     const esp_app_desc_t *desc = runs ? image_app_desc(&decision.image) : NULL;
     if (desc) {
         esp_app_set_description(desc);
@@ -139,6 +168,38 @@ esp_err_t device_start_application(struct device *device, struct boot_decision *
         *out = decision;
     }
     return ESP_OK;
+}
+
+// Where the image stands that otadata selects, an unconfirmed one included; size 0: nowhere.
+static esp_partition_pos_t selected_slot(const struct device *device)
+{
+    const struct boot_slots *slots = &device->slots;
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    if (slots->otadata.size >= OTADATA_MIN_SIZE && slots->ota_count > 0 &&
+        otadata_read(device->flash, slots->otadata.offset, records) == ESP_OK &&
+        otadata_active(records) != OTADATA_NONE) {
+        uint32_t slot = otadata_slot(records[otadata_active(records)].ota_seq, slots->ota_count);
+        return slot < BOOT_SLOT_MAX ? slots->ota[slot] : (esp_partition_pos_t){0, 0};
+    }
+    return slots->factory.size > 0 ? slots->factory : slots->ota[0];
+}
+
+bool device_wants_rollback(const struct device *device)
+{
+    esp_partition_pos_t pos = selected_slot(device);
+    struct {
+        esp_image_header_t header;
+        esp_image_segment_header_t segment;
+        esp_app_desc_t desc;
+    } start;
+    if (pos.size < sizeof(start) ||
+        flash_plain_read(device->flash, &start, pos.offset, sizeof(start)) != ESP_OK) {
+        return true;
+    }
+    bool is_host = start.header.magic == ESP_IMAGE_HEADER_MAGIC &&
+                   start.header.chip_id == ESP_CHIP_ID_LINUX &&
+                   start.desc.magic_word == ESP_APP_DESC_MAGIC_WORD;
+    return !is_host || start.desc.reserv3[0] != HOST_IMAGE_ROLLBACK_OFF;
 }
 
 // ----------------------------------------------------------------------- the table

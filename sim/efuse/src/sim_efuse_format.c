@@ -15,6 +15,8 @@
 #define FLAGS_OFFSET           26u
 #define KEY_PRESENT_OFFSET     27u
 #define KEY_REVOKED_OFFSET     28u
+#define CRYPT_CNT_OFFSET       29u
+#define CRYPT_CONFIG_OFFSET    30u
 #define KEY_DIGEST_OFFSET      32u
 
 #define FLAG_IGNORE_MAX_CHIP_REV 0u // bits of the flags byte
@@ -23,7 +25,11 @@
 
 #define RECOVERY_SECTOR_BITS 12u // fact: EFUSE_RECOVERY_BOOTLOADER_FLASH_SECTOR_LEN
 #define KEY_COUNT            3u
-#define KEY_DIGEST_BITS      256u
+#define CRYPT_CNT_BITS_ESP32                                                                       \
+    7u // fact: FLASH_CRYPT_CNT; SPI_BOOT_CRYPT_CNT of the other chips has 3
+#define CRYPT_CNT_BITS    3u
+#define CRYPT_CONFIG_BITS 4u
+#define KEY_DIGEST_BITS   256u
 
 static const uint8_t MAGIC[MAGIC_LEN] = {'E', 'S', 'P', 'E', 'F', 'U', 'S', 'E'};
 
@@ -86,6 +92,13 @@ struct efuse_place sim_efuse_place(enum efuse_field field, esp_chip_id_t chip_id
         return (struct efuse_place){KEY_DIGEST_OFFSET + (uint32_t)(field - EFUSE_KEY_DIGEST_0) *
                                                             KEY_DIGEST_BITS / 8,
                                     0, KEY_DIGEST_BITS};
+    case EFUSE_FLASH_CRYPT_CNT:
+        return (struct efuse_place){CRYPT_CNT_OFFSET, 0,
+                                    chip_id == ESP_CHIP_ID_ESP32 ? CRYPT_CNT_BITS_ESP32
+                                                                 : CRYPT_CNT_BITS};
+    case EFUSE_FLASH_CRYPT_CONFIG:
+        return (struct efuse_place){CRYPT_CONFIG_OFFSET, 0,
+                                    chip_id == ESP_CHIP_ID_ESP32 ? CRYPT_CONFIG_BITS : 0};
     case EFUSE_FIELD_COUNT:
         break;
     }
