@@ -19,7 +19,9 @@ struct failing {
     bool goes_on;
     unsigned count; // of the first life
     unsigned fired;
-    uint32_t first; // flash reads and operations before the application
+    uint32_t network_reads;
+    uint32_t reads_before; // of flash, by the bootloader
+    uint32_t operations_before;
 };
 
 static struct failing *s_failing;
@@ -72,6 +74,9 @@ static void arm(void *context, uint32_t life)
     }
     g_memory_server.fail_read = s_failing->kind == KIND_NETWORK ? s_failing->k : 0;
     g_memory_server.fails_on = s_failing->goes_on;
+    g_memory_server.count = &s_failing->network_reads;
+    s_failing->reads_before = s_shared->reads;
+    s_failing->operations_before = s_shared->operations;
     if (s_failing->kind == KIND_FLASH_READ && s_failing->k) {
         s_shared->fail_read = s_shared->reads + s_failing->k;
     }
@@ -90,9 +95,9 @@ static void note_first_life(void *context, uint32_t number, const struct powercu
     struct counts *counts = context;
     if (number == 0) {
         counts->first_life[KIND_ALLOCATION] = s_failing->count;
-        counts->first_life[KIND_NETWORK] = s_failing->kind == KIND_NETWORK ? 60 : 0;
-        counts->first_life[KIND_FLASH_READ] = s_shared->reads;
-        counts->first_life[KIND_FLASH] = life->operations;
+        counts->first_life[KIND_NETWORK] = s_failing->network_reads;
+        counts->first_life[KIND_FLASH_READ] = s_shared->reads - s_failing->reads_before;
+        counts->first_life[KIND_FLASH] = life->operations - s_failing->operations_before;
     }
 }
 

@@ -216,6 +216,7 @@ struct memory_server {
     const uint8_t *bytes;
     uint32_t len;
     uint32_t reads;     // so far
+    uint32_t *count;    // the same, where others see it; NULL: nowhere
     uint32_t fail_read; // this one fails, and with fails_on every later one; from 1; 0: none
     bool fails_on;
     uint32_t lie_at;    // 1 + offset of a byte that is sent wrong; 0: none
