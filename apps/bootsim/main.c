@@ -1,6 +1,6 @@
 // bootsim: the bootloader standing alone. One power-on of a flash file, told as the serial port of a board would tell it.
 //
-//     bootsim FLASH [--chip C] [--rollback on|off] [--flash-key FILE]
+//     bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off] [--flash-key FILE]
 //
 // Exit codes: 0 an application starts, 1 none does or the flash cannot be used, 2 wrong usage.
 
@@ -16,7 +16,8 @@ static const char *TAG = "bootsim";
 
 static int usage(FILE *to)
 {
-    fputs("usage: bootsim FLASH [--chip C] [--rollback on|off] [--flash-key FILE]\n\n"
+    fputs("usage: bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off]\n"
+          "               [--flash-key FILE]\n\n"
           "Powers the device in FLASH on, once: decides as ESP-IDF's bootloader does, writes what "
           "it writes.\n\n"
           "example:  bootsim dev.bin --rollback on\n",
@@ -42,12 +43,12 @@ static void log_line(void *context, char level, const char *text)
 
 static int power_on(const char *path, const struct device_options *options)
 {
-    bool rollback = options->rollback;
     struct device *device;
     struct boot_decision decision;
     if (device_open(path, options, &device) != ESP_OK) {
         return 1; // the log says why
     }
+    bool rollback = options->rollback || device->anti_rollback;
     ESP_LOGI(TAG, "%s v%d.%d, flash 0x%" PRIx32 ", rollback %s", chip_name(device->chip.chip_id),
              device->chip.chip_rev / 100, device->chip.chip_rev % 100, device->flash_size,
              rollback ? "on" : "off");
@@ -67,6 +68,19 @@ static int power_on(const char *path, const struct device_options *options)
     return starts ? 0 : 1;
 }
 
+static bool take_switch(const char *name, const char *value, struct device_options *options)
+{
+    bool *out = strcmp(name, "--rollback") == 0        ? &options->rollback
+                : strcmp(name, "--anti-rollback") == 0 ? &options->anti_rollback
+                                                       : NULL;
+    bool is_on = strcmp(value, "on") == 0;
+    if (!out || (!is_on && strcmp(value, "off") != 0)) {
+        return false;
+    }
+    *out = is_on;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     const char *path = NULL;
@@ -80,9 +94,8 @@ int main(int argc, char **argv)
             options.chip = argv[++i];
         } else if (strcmp(argv[i], "--flash-key") == 0 && has_value) {
             options.flash_key = argv[++i];
-        } else if (strcmp(argv[i], "--rollback") == 0 && has_value &&
-                   (strcmp(argv[i + 1], "on") == 0 || strcmp(argv[i + 1], "off") == 0)) {
-            options.rollback = strcmp(argv[++i], "on") == 0;
+        } else if (has_value && take_switch(argv[i], argv[i + 1], &options)) {
+            i++;
         } else if (argv[i][0] != '-' && !path) {
             path = argv[i];
         } else {

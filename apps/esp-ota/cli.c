@@ -281,6 +281,17 @@ bool cli_parse_revision(const char *text, uint16_t *out)
     return true;
 }
 
+bool cli_parse_count(const char *option, const char *text, uint32_t *out)
+{
+    uint64_t number;
+    if (!cli_parse_number(text, 1000, &number)) {
+        cli_report_usage("%s is a number up to 1000, not \"%s\"", option, text);
+        return false;
+    }
+    *out = (uint32_t)number;
+    return true;
+}
+
 bool cli_parse_switch(const char *text, bool *out)
 {
     bool is_on = strcmp(text, "on") == 0;

@@ -97,6 +97,9 @@ bool cli_parse_size(const char *text, uint64_t max, uint64_t *out);
 /** A revision such as 301, 3.1 or v3.1 as major * 100 + minor. */
 bool cli_parse_revision(const char *text, uint16_t *out);
 
+/** --attempts and --crash-limit of a bootloader with extensions. On failure says so and returns false. */
+bool cli_parse_count(const char *option, const char *text, uint32_t *out);
+
 /** "on" or "off". */
 bool cli_parse_switch(const char *text, bool *out);
 

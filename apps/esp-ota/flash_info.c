@@ -235,12 +235,13 @@ static int show(const char *path, const struct device_options *options)
         return CLI_FAILED;
     }
     struct boot_decision decision;
-    esp_err_t err = device_boot(device, options->rollback, true, &decision);
+    bool rollback = options->rollback || device->anti_rollback;
+    esp_err_t err = device_boot(device, rollback, true, &decision);
     int code = CLI_DONE;
     if (err != ESP_OK) {
         code = cli_fail_with(err, "%s: what boots cannot be told", path);
-    } else if (!(cli_is_json() ? print_json(path, device, options->rollback, &decision)
-                               : print_all(path, device, options->rollback, &decision))) {
+    } else if (!(cli_is_json() ? print_json(path, device, rollback, &decision)
+                               : print_all(path, device, rollback, &decision))) {
         code = CLI_FAILED;
     }
     device_close(device);

@@ -22,5 +22,11 @@ void records_print(const struct device *device,
 void decision_to_json(json_t *object, const struct device *device,
                       const struct boot_decision *decision);
 
+/**
+ * Explains the next power-ons of the device in a file, to standard output; changes nothing. The command "explain" without
+ * --repair. @return an enum cli_exit
+ */
+int explain_device(const char *path, const struct device_options *options);
+
 /** Prints what boots and why. */
 void decision_print(const struct device *device, const struct boot_decision *decision);

@@ -82,6 +82,7 @@ enum {
     OPT_USER,
     OPT_HEADER,
     OPT_ROLLBACK,
+    OPT_ANTI_ROLLBACK,
     OPT_ALLOW_HTTP,
     OPT_HTTP2,
     OPT_RESUME,
@@ -103,6 +104,7 @@ static const struct option OPTIONS[] = {
     {"user", required_argument, NULL, OPT_USER},
     {"header", required_argument, NULL, OPT_HEADER},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
+    {"anti-rollback", required_argument, NULL, OPT_ANTI_ROLLBACK},
     {"allow-http", no_argument, NULL, OPT_ALLOW_HTTP},
     {"http2", no_argument, NULL, OPT_HTTP2},
     {"timeout", required_argument, NULL, UPDATE_OPT_TIMEOUT},
@@ -191,6 +193,10 @@ static int take_option(int option, struct update *u)
         return cli_parse_switch(optarg, &u->rollback)
                    ? CLI_DONE
                    : cli_usage("--rollback is on or off, not \"%s\"", optarg);
+    case OPT_ANTI_ROLLBACK:
+        return cli_parse_switch(optarg, &u->anti_rollback)
+                   ? CLI_DONE
+                   : cli_usage("--anti-rollback is on or off, not \"%s\"", optarg);
     case 'q':
         u->is_quiet = true;
         return CLI_DONE;
@@ -282,7 +288,8 @@ static int run_update(struct update *u)
     if (!load_files(u)) {
         return CLI_FAILED;
     }
-    struct device_options options = {.chip = u->chip, .rollback = u->rollback};
+    struct device_options options = {
+        .chip = u->chip, .rollback = u->rollback, .anti_rollback = u->anti_rollback};
     struct device *device = open_device(u->flash, &options);
     if (!device) {
         return CLI_FAILED;
@@ -332,6 +339,9 @@ const struct cli_command update_command = {
         "                            keeps it out of the list of processes\n"
         "  --header 'NAME: VALUE'    further request headers; as often as wanted\n"
         "  --rollback on|off         whether the new image must confirm itself; on if not given\n"
+        "  --anti-rollback on|off    refuse images whose secure version is below the one in "
+        "FLASH.efuse; off if\n"
+        "                            not given, on implies --rollback on\n"
         "  --allow-http              accept an http URL\n"
         "  --http2                   offer HTTP/2; slower for one file, but some servers want it\n"
         "  --timeout SECONDS         patience with a silent server, for each step; 5 if not given\n"

@@ -27,6 +27,7 @@ struct update {
     bool allows_http;
     bool offers_http2;
     bool rollback;
+    bool anti_rollback;
     bool is_quiet;
     int timeout_ms;
     bool starts_afresh;                         // --no-resume

@@ -81,6 +81,7 @@ def test_a_device_is_encrypted_and_boots(program, chip, key_len):
     info = program.json("flash", "info", dev.flash)
     assert info["encryption"] == ("ESP32 AES-256" if chip == "esp32" else "XTS-AES-256" if key_len == 64 else "XTS-AES-128")
     assert [item["empty"] for item in info["otadata"]] == [True, True]
+    assert program.json("explain", dev.flash)["findings"] == []
 
 
 def test_espsecure_reads_the_device(program, dev, espsecure):

@@ -60,16 +60,24 @@ static void cut_inside(uint32_t address, const uint8_t *data, uint32_t len)
             cells[i] |= done;
         }
     }
-    _exit(CUT_EXIT);
+    if (!s_plan->is_survived) {
+        _exit(CUT_EXIT);
+    }
+    s_plan->is_off = true;
 }
 
-static void count(const char *what, uint32_t address, const void *data, uint32_t len)
+// Whether there is power for the operation.
+static bool count(const char *what, uint32_t address, const void *data, uint32_t len)
 {
+    if (s_plan->is_off) {
+        return false;
+    }
     s_plan->operations++;
     (void)snprintf(s_plan->last, sizeof(s_plan->last), "%s 0x%x, %u bytes", what, address, len);
     if (s_plan->operations == s_plan->cut_at) {
         cut_inside(address, data, len);
     }
+    return !s_plan->is_off;
 }
 
 static esp_err_t read_flash(esp_flash_t *chip, void *buffer, uint32_t address, uint32_t len)
@@ -81,15 +89,15 @@ static esp_err_t read_flash(esp_flash_t *chip, void *buffer, uint32_t address, u
 static esp_err_t program(esp_flash_t *chip, const void *data, uint32_t address, uint32_t len)
 {
     (void)chip;
-    count("program", address, data, len);
-    return s_inner->ops->program(s_inner, data, address, len);
+    return count("program", address, data, len) ? s_inner->ops->program(s_inner, data, address, len)
+                                                : ESP_ERR_FLASH_OP_FAIL;
 }
 
 static esp_err_t erase(esp_flash_t *chip, uint32_t address, uint32_t unit)
 {
     (void)chip;
-    count("erase", address, NULL, unit);
-    return s_inner->ops->erase(s_inner, address, unit);
+    return count("erase", address, NULL, unit) ? s_inner->ops->erase(s_inner, address, unit)
+                                               : ESP_ERR_FLASH_OP_FAIL;
 }
 
 static const void *map(esp_flash_t *chip, uint32_t address, uint32_t len)

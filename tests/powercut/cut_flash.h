@@ -26,7 +26,9 @@ struct cut_plan {
     unsigned cut_at;     // the operation that is cut; 0: none
     enum cut_variant variant;
     uint32_t seed;
-    char last[64]; // the latest operation, for reports
+    bool is_survived; // the process lives on, and every operation from the cut on fails
+    bool is_off;      // set by such a cut
+    char last[64];    // the latest operation, for reports
 };
 
 /** Opens the flash as the main chip, erased, in memory that children share. plan: shared as well. */

@@ -94,9 +94,9 @@ WRAP(enum image_fault, image_verify_flash, esp_flash_t *chip, const struct image
 }
 
 WRAP(enum image_fault, ota_describe_verify, const esp_partition_t *partition, bool is_bootloader,
-     struct image_info *info)
+     const struct signature_policy *signature, struct image_info *info)
 {
-    enum image_fault fault = __real_ota_describe_verify(partition, is_bootloader, info);
+    enum image_fault fault = __real_ota_describe_verify(partition, is_bootloader, signature, info);
     return is_on(PLANT_RESUME_TRUSTS) ? IMAGE_OK : fault;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flash_encryption.h"
 #include "image_encode.h"
 
 #define OTADATA_AT 0xD000u
@@ -23,6 +24,12 @@ static struct powercut_world s_two_factory; // and factory
 static struct powercut_world s_three;
 static struct powercut_world s_sixteen;
 static struct powercut_world s_small; // ota_0, ota_1, small images, for histories
+
+static struct powercut_world s_xts;   // as the first, encrypted
+static struct powercut_world s_esp32; // small images, with the ESP32's scheme
+
+static struct flash_encryption s_xts_cipher;
+static struct flash_encryption s_esp32_cipher;
 
 static uint8_t *make_image(unsigned number, uint32_t len, uint32_t *out_len)
 {
@@ -91,6 +98,36 @@ static void make_table(struct powercut_world *world, unsigned slots, bool has_fa
     world->chip.chip_id = ESP_CHIP_ID_ESP32;
 }
 
+static void switch_encryption_on(void *context, esp_flash_t *chip)
+{
+    chip->cipher = context ? &((struct flash_encryption *)context)->base : NULL;
+}
+
+// As flashing an encrypted device does; what is erased stays erased.
+static void encrypt(void *context, uint32_t address, uint8_t *bytes, uint32_t len)
+{
+    struct flash_cipher *cipher = &((struct flash_encryption *)context)->base;
+    if (cipher->ops->encrypt(cipher, address, bytes, bytes, len) != ESP_OK) {
+        abort();
+    }
+}
+
+static void make_encrypted(struct powercut_world *world, const struct powercut_world *plain,
+                           struct flash_encryption *cipher, enum flash_scheme scheme)
+{
+    uint8_t key[FLASH_KEY_LEN_MAX];
+    for (unsigned i = 0; i < sizeof(key); i++) {
+        key[i] = (uint8_t)(i * 89 + 7);
+    }
+    if (flash_encryption_init(cipher, scheme, key, 32, FLASH_CRYPT_CONFIG_DEFAULT) != ESP_OK) {
+        abort();
+    }
+    *world = *plain;
+    world->context = cipher;
+    world->on_chip = switch_encryption_on;
+    world->encode = encrypt;
+}
+
 void sweep_make_worlds(void)
 {
     make_images(&s_two, LARGE_LEN);
@@ -105,6 +142,8 @@ void sweep_make_worlds(void)
     make_table(&s_three, 3, false, SLOT_SIZE);
     make_table(&s_sixteen, 16, true, 0x10000);
     make_table(&s_small, 2, false, 0x10000);
+    make_encrypted(&s_xts, &s_two, &s_xts_cipher, FLASH_SCHEME_XTS);
+    make_encrypted(&s_esp32, &s_small, &s_esp32_cipher, FLASH_SCHEME_ESP32);
 }
 
 // ----------------------------------------------------------------------- scenarios
@@ -181,6 +220,21 @@ struct powercut_scenario g_sweep_scenarios[] = {
      .states = {UNDEFINED, UNDEFINED},
      .goal = NEW,
      .allowed = NOW(OLDER) | NOW(OLD) | NOW(NEW)},
+    {.name = "encrypted_xts_https_rollback",
+     .world = &s_xts,
+     .way = POWERCUT_HTTPS,
+     .rollback = true,
+     OVER_OLDER},
+    {.name = "encrypted_esp32", .world = &s_esp32, .rollback = true, OVER_OLDER},
+    {.name = "encrypted_xts_stage",
+     .world = &s_xts,
+     .wish = POWERCUT_STAGE,
+     .slots = {OLD, OLDER},
+     .seq = {1},
+     .states = {VALID},
+     .goal = OLD,
+     .served = NEW,
+     .allowed = NOW(OLD)},
     {.name = "mark_invalid",
      .world = &s_two,
      .wish = POWERCUT_MARK_INVALID,

@@ -6,6 +6,7 @@
 #include "image_encode.h"
 #include "nor_flash.h"
 #include "partition_table.h"
+#include "signature_policy.h"
 
 struct device_flash g_flash;
 
@@ -303,7 +304,10 @@ const char *device_boot(void)
     struct boot_handover handover = *boot_handover_get();
     struct boot_slots slots;
     assert_int_equal(boot_slots_load(&s_chip, handover.table_offset, &slots), ESP_OK);
+    struct signature_policy signature;
+    assert_int_equal(signature_policy_load(SIGNATURE_AT_BOOT, &signature), ESP_OK);
     struct boot_request request = {.chip = &s_chip,
+                                   .signature = &signature,
                                    .identity = handover.chip,
                                    .slots = &slots,
                                    .rollback = handover.rollback,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "esp_ota_ops.h"
+#include "image_policy.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,13 +40,21 @@ typedef struct {
 esp_err_t esp_ota_tune(esp_ota_handle_t handle, const esp_ota_tuning_t *tuning) ESP_MUST_CHECK;
 
 /**
- * Erases one unit ahead of the next write, for a caller that has to wait for bytes anyway: as far as erase_ahead allows, or
- * 64 KiB once 64 KiB in a row had to be written, and nothing behind image_size.
+ * Erases one unit ahead of the next write, for a caller that has to wait for bytes anyway: as far as erase_ahead allows, and
+ * the first unit of the slot; nothing behind image_size. Erasing is not faster for being done early: it pays where the
+ * wait is long, as while connecting.
  * @return ESP_OK: one unit is done; ESP_ERR_NOT_FOUND: there is nothing to do now; ESP_ERR_INVALID_ARG: unknown handle; or
  *         the flash error
  * Cut: the unit holds anything; it is behind all bytes that were written.
  */
 esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle) ESP_MUST_CHECK;
+
+/**
+ * What this device asks of a new application beyond its signature: project, version, size; see trust_store.h. All of it can
+ * be judged with image_check_header() before anything is erased; esp_ota_write() and esp_ota_end() ask for it in any case.
+ * Errors: ESP_ERR_INVALID_ARG (NULL), or the flash error.
+ */
+esp_err_t esp_ota_get_image_policy(struct image_policy *policy) ESP_MUST_CHECK;
 
 // ----------------------------------------------------------------------- resume journal
 //
@@ -190,6 +199,18 @@ esp_err_t esp_ota_resume_verified(const esp_partition_t *partition, size_t image
  */
 esp_err_t esp_ota_get_prefix_digest(esp_ota_handle_t handle, uint32_t *image_offset,
                                     uint8_t digest[ESP_OTA_PREFIX_DIGEST_LEN]) ESP_MUST_CHECK;
+
+// ----------------------------------------------------------------------- health
+
+/**
+ * The running application says that it is healthy: the starts that the bootloader's crash-loop guard has counted so far went
+ * well. Call it once the application has done its work for a while. Without the guard (off by default) nothing is written.
+ * Not the same as esp_ota_mark_app_valid_cancel_rollback(), which confirms an update once.
+ * @return ESP_OK, also when nothing was counted; ESP_ERR_NOT_FOUND: no otadata partition; ESP_FAIL: no usable record, or it
+ *         names another slot than the running one; or the flash error
+ * Cut: some of the starts count as gone well.
+ */
+esp_err_t esp_ota_mark_healthy(void) ESP_MUST_CHECK;
 
 // ----------------------------------------------------------------------- staged updates
 //

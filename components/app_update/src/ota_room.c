@@ -23,7 +23,6 @@ void ota_room_begin(struct ota_room *room, const esp_partition_t *partition, uin
     room->ready_end = (offset + unit - 1) / unit * unit;
     room->known_from = 0;
     room->known_end = has_tail ? ota_tail_offset(partition) : partition->size;
-    room->changed = 0;
 }
 
 void ota_room_suspect(struct ota_room *room, uint32_t offset)
@@ -92,7 +91,6 @@ static esp_err_t erase_unit(struct ota_room *room)
     esp_err_t err = esp_partition_erase_range(room->partition, room->ready_end, unit);
     if (err == ESP_OK) {
         room->ready_end += unit;
-        room->changed += unit;
     }
     return err;
 }
@@ -124,18 +122,14 @@ esp_err_t ota_room_make(struct ota_room *room, const uint8_t *data, uint32_t len
 {
     uint32_t start = room->ready_end;
     esp_err_t err = keep_equal_sectors(room, data, len);
-    if (err != ESP_OK || room->ready_end > start) {
-        room->changed = 0;
-        return err;
-    }
-    return erase_unit(room);
+    return err != ESP_OK || room->ready_end > start ? err : erase_unit(room);
 }
 
 esp_err_t ota_room_make_ahead(struct ota_room *room, uint32_t position)
 {
     uint32_t ahead = room->ahead;
-    if (room->changed >= OTA_ROOM_AHEAD && ahead < OTA_ROOM_AHEAD) {
-        ahead = OTA_ROOM_AHEAD; // so much in a row has changed that what follows will have, too
+    if (room->ready_end == 0 && ahead == 0) {
+        ahead = 1; // the first sector has the version in it: it will change
     }
     if (room->ready_end >= erase_limit(room) || room->ready_end - position >= ahead) {
         return ESP_ERR_NOT_FOUND;

@@ -3,7 +3,6 @@
 
 #include "esp_partition.h"
 
-#define OTA_ROOM_AHEAD 65536u // chosen: one large unit
 // chosen: a checkpoint and a unit under erase of 64 KiB each, and ESP_OTA_ERASE_AHEAD_MAX
 #define OTA_ROOM_SUSPECT_LEN (2 * 65536u + 1048576u)
 
@@ -14,7 +13,6 @@ struct ota_room {
     uint32_t image_end;    // 0: not known
     uint32_t unit_max;     // largest erase at once; 0: whatever the chip has
     uint32_t ahead;        // may be erased although nothing is known of what comes
-    uint32_t changed;      // bytes since the last sector that was kept
     // Between these, no power cut can have left a sector half erased: what is right is not erased.
     uint32_t known_from;
     uint32_t known_end;

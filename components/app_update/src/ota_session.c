@@ -14,6 +14,7 @@
 
 static const char *TAG = "esp_ota_ops";
 
+#define FIRST_BYTES     288u  // fact: image header, segment header and descriptor
 #define READ_BACK_CHUNK 4096u // chosen: one sector on the stack, where flash is not mapped
 #define BLOCK           FLASH_CIPHER_BLOCK
 
@@ -35,9 +36,10 @@ struct ota_session {
     const uint8_t *mapped; // the staging partition through the chip's mapping; NULL: not mapped
     esp_partition_mmap_handle_t mapping;
     bool is_followed;               // verifier or hash has seen everything below position
+    struct ota_trust trust;         // what the verifier asks for beyond the chip
     struct image_verifier verifier; // of an image
     struct crypto_hash hash;        // of anything else
-    struct flash_watch watch;       // on the staging partition
+    struct flash_watch watch;       // on what was written
     bool was_touched_by_other;      // not only this session wrote there: what was seen may be gone
     struct ota_session *next;
 };
@@ -124,9 +126,11 @@ static void look_for_other_changes(struct ota_session *session)
         session->was_touched_by_other || flash_watch_is_touched(&session->watch);
 }
 
+// What is watched is what stands there by now; the journal in the tail is none of it.
 static void watch_again(struct ota_session *session)
 {
     flash_watch_stop(session->staging->flash_chip, &session->watch);
+    session->watch.len = session->end;
     flash_watch_start(session->staging->flash_chip, &session->watch);
 }
 
@@ -167,6 +171,12 @@ static esp_err_t check_target(const esp_partition_t *partition)
     return ESP_OK;
 }
 
+// The policy is about applications.
+static const struct image_policy *policy_of(const struct ota_session *session)
+{
+    return session->final->type == ESP_PARTITION_TYPE_APP ? &session->trust.policy : NULL;
+}
+
 static void start_verifier(struct ota_session *session)
 {
     struct image_rules rules = {
@@ -176,6 +186,8 @@ static void start_verifier(struct ota_session *session)
         .partition_size = session->staging->size < session->final->size ? session->staging->size
                                                                         : session->final->size,
         .is_bootloader = session->final->type == ESP_PARTITION_TYPE_BOOTLOADER,
+        .signature = &session->trust.signature,
+        .policy = policy_of(session),
     };
     image_verifier_begin(&session->verifier, &rules);
     esp_crypto.sha256_begin(&session->hash);
@@ -208,6 +220,9 @@ static esp_err_t open_session(const esp_partition_t *partition, uint32_t offset,
     if (err == ESP_OK) {
         err = ota_finalize_make_way(known);
     }
+    if (err == ESP_OK) {
+        err = ota_trust_complete_rotation();
+    }
     if (err != ESP_OK) {
         return err;
     }
@@ -218,7 +233,10 @@ static esp_err_t open_session(const esp_partition_t *partition, uint32_t offset,
     session->staging = known;
     session->final = known;
     session->is_followed = true;
-    err = add_session(session);
+    err = ota_trust_load(&session->trust);
+    if (err == ESP_OK) {
+        err = add_session(session);
+    }
     if (err != ESP_OK) {
         free(session);
         return err;
@@ -232,7 +250,7 @@ static esp_err_t open_session(const esp_partition_t *partition, uint32_t offset,
     start_verifier(session);
     start_room(session, offset);
     session->watch.address = known->address;
-    session->watch.len = known->size;
+    session->watch.len = offset;
     flash_watch_start(known->flash_chip, &session->watch);
     *out = session;
     return ESP_OK;
@@ -456,6 +474,27 @@ static esp_err_t check_first_bytes(const struct ota_session *session, const uint
     return ESP_OK;
 }
 
+static bool is_of_policy(enum image_fault fault)
+{
+    return (fault >= IMAGE_POLICY_NO_DESCRIPTOR && fault <= IMAGE_POLICY_TOO_LARGE) ||
+           fault == IMAGE_POLICY_TOO_SMALL;
+}
+
+// What the first bytes tell of project and version is judged before this write erases anything.
+static esp_err_t check_policy(const struct ota_session *session, const uint8_t *data, size_t size)
+{
+    if (!has_image(session->final)) {
+        return ESP_OK;
+    }
+    enum image_fault fault = image_check_header(data, size, 0, &session->verifier.rules);
+    if (!is_of_policy(fault)) {
+        return ESP_OK; // everything else is judged at the end
+    }
+    ESP_LOGE(TAG, "the image for %s is refused: %s", session->final->label,
+             image_fault_text(fault));
+    return ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
 static esp_err_t take_back(struct ota_session *session, const uint8_t *back, const uint8_t *data,
                            uint32_t offset, uint32_t len)
 {
@@ -646,6 +685,9 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
         return ESP_ERR_INVALID_ARG;
     }
     esp_err_t err = session->position == 0 ? check_first_bytes(session, data, size) : ESP_OK;
+    if (err == ESP_OK && session->position == 0) {
+        err = check_policy(session, data, size < FIRST_BYTES ? size : FIRST_BYTES);
+    }
     if (err != ESP_OK) {
         return err;
     }
@@ -721,17 +763,69 @@ esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle)
 
 // ----------------------------------------------------------------------- end
 
-static esp_err_t judge(struct ota_session *session)
+// What stands on flash behind the last byte that was written counts too: a file may end inside its signature sector.
+static void show_rest_of_signature(struct ota_session *session)
 {
-    if (!has_image(session->final) || (!session->is_followed && session->copies_to_final)) {
-        return ota_finalize_verify(session->staging, session->final);
+    struct image_verifier *v = &session->verifier;
+    uint8_t chunk[READ_BACK_CHUNK];
+    while (image_verifier_wants_signature(v) && v->position < session->staging->size) {
+        uint32_t left = session->staging->size - v->position;
+        uint32_t part = left < READ_BACK_CHUNK ? left : READ_BACK_CHUNK;
+        if (esp_partition_read(session->staging, v->position, chunk, part) != ESP_OK) {
+            return; // and so it remains truncated
+        }
+        (void)image_verifier_write(v, chunk, part); // the verdict is asked for at the end
     }
+}
+
+static enum image_fault judge_image(struct ota_session *session)
+{
     struct image_info info;
     bool is_bootloader = session->final->type == ESP_PARTITION_TYPE_BOOTLOADER;
     look_for_other_changes(session);
-    enum image_fault fault = session->is_followed && !session->was_touched_by_other
-                                 ? image_verifier_end(&session->verifier)
-                                 : ota_describe_verify(session->staging, is_bootloader, &info);
+    if (!session->is_followed || session->was_touched_by_other) {
+        return ota_describe_verify(session->staging, is_bootloader, &session->trust.signature,
+                                   &info);
+    }
+    show_rest_of_signature(session);
+    return image_verifier_end(&session->verifier);
+}
+
+static bool needs_signed_data(const struct ota_session *session)
+{
+    const esp_partition_t *final = session->final;
+    return boot_handover_get()->signatures.on_data && final->type == ESP_PARTITION_TYPE_DATA &&
+           final->subtype == ESP_PARTITION_SUBTYPE_DATA_UNDEFINED;
+}
+
+static esp_err_t read_staging(void *context, uint32_t offset, void *buffer, uint32_t len)
+{
+    const struct ota_session *session = context;
+    return esp_partition_read(session->staging, offset, buffer, len);
+}
+
+// fact: ESP-IDF judges the length that was written, and what stands at its end
+static esp_err_t judge_data(struct ota_session *session)
+{
+    uint32_t signed_len;
+    enum image_fault fault = signature_verify_data(read_staging, session, session->end,
+                                                   &session->trust.signature, &signed_len);
+    if (fault == IMAGE_OK) {
+        return ESP_OK;
+    }
+    ESP_LOGE(TAG, "data in %s: %s", session->staging->label, image_fault_text(fault));
+    return fault == IMAGE_TRUNCATED ? ESP_ERR_INVALID_SIZE : ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
+static esp_err_t judge(struct ota_session *session)
+{
+    if (needs_signed_data(session)) {
+        return judge_data(session);
+    }
+    if (!has_image(session->final) || (!session->is_followed && session->copies_to_final)) {
+        return ota_finalize_verify(session->staging, session->final);
+    }
+    enum image_fault fault = judge_image(session);
     if (fault == IMAGE_OK) {
         return ESP_OK;
     }

@@ -151,6 +151,27 @@ static void what_a_power_cut_may_have_left_is_erased_whatever_it_looks_like(void
     free(image.bytes);
 }
 
+static void a_journal_beside_the_image_costs_no_second_pass(void **state)
+{
+    (void)state;
+    struct device_image image = DEVICE_IMAGE(.len = 0x8000, .seed = 3);
+    struct esp_ota_journal journal;
+    struct esp_ota_journal_identity identity = {.total_len = image.len};
+    struct esp_ota_journal_progress progress = {.image_offset = SECTOR};
+    DEVICE_START(.running = "ota_0");
+    esp_ota_handle_t handle = begin(image.len, SECTOR);
+    assert_int_equal(esp_ota_write(handle, image.bytes, SECTOR), ESP_OK);
+    assert_int_equal(
+        esp_ota_journal_begin(device_partition("ota_1"), image.len, &identity, &journal), ESP_OK);
+    assert_int_equal(esp_ota_journal_add(&journal, &progress), ESP_OK);
+    assert_int_equal(esp_ota_write(handle, image.bytes + SECTOR, image.len - SECTOR), ESP_OK);
+    device_forget();
+    g_flash.is_unmapped = true;
+    assert_int_equal(esp_ota_end(handle), ESP_OK);
+    assert_int_equal(g_flash.read_bytes, 0);
+    free(image.bytes);
+}
+
 static void erasing_ahead_goes_one_unit_at_a_time_and_not_behind_the_image(void **state)
 {
     (void)state;
@@ -192,12 +213,24 @@ static void nothing_is_erased_ahead_as_long_as_the_slot_may_hold_the_image(void 
     DEVICE_START(.running = "ota_0");
     device_put("ota_1", image.bytes, image.len);
     esp_ota_handle_t handle = begin(image.len, 0);
-    assert_int_equal(esp_ota_erase_ahead(handle), ESP_ERR_NOT_FOUND);
     assert_int_equal(esp_ota_write(handle, image.bytes, PIECE), ESP_OK);
     assert_int_equal(esp_ota_erase_ahead(handle), ESP_ERR_NOT_FOUND);
     assert_int_equal(g_flash.erases, 0);
     assert_int_equal(esp_ota_abort(handle), ESP_OK);
     free(image.bytes);
+}
+
+static void the_first_unit_is_erased_ahead(void **state)
+{
+    (void)state;
+    DEVICE_START(.running = "ota_0");
+    fill_slot(0);
+    esp_ota_handle_t handle = begin(0x9800, 0);
+    assert_int_equal(esp_ota_erase_ahead(handle), ESP_OK);
+    assert_int_equal(g_flash.erased_bytes, 0x8000);
+    assert_int_equal(esp_ota_erase_ahead(handle),
+                     ESP_ERR_NOT_FOUND); // the next one is not certain yet
+    assert_int_equal(esp_ota_abort(handle), ESP_OK);
 }
 
 static void count_call(void *context)
@@ -248,7 +281,9 @@ int main(void)
         TEST(only_sectors_that_changed_are_written_where_the_beginning_of_a_unit_was_kept),
         TEST(every_byte_of_a_sector_is_compared),
         TEST(what_a_power_cut_may_have_left_is_erased_whatever_it_looks_like),
+        TEST(a_journal_beside_the_image_costs_no_second_pass),
         TEST(erasing_ahead_goes_one_unit_at_a_time_and_not_behind_the_image),
+        TEST(the_first_unit_is_erased_ahead),
         TEST(erasing_ahead_ends_where_it_is_told_to),
         TEST(nothing_is_erased_ahead_as_long_as_the_slot_may_hold_the_image),
         TEST(others_get_their_turn_between_flash_operations),

@@ -23,8 +23,10 @@ static const char *TAG = "esp_https_ota";
 #define HEADER_LEN         ESP_HTTPS_OTA_HEADER_LEN
 #define DESCRIPTOR_OFFSET  0x20u // fact: image header and first segment header come before it
 #define RANGE_SIZE_DEFAULT 65536 // fact: ESP-IDF's max_http_request_size of 0
-#define PAGE_LEN           256   // fact: pages of NOR flash; whole ones are programmed
-#define RESTART_MAX        3     // chosen: a file that changes more often is not one to install
+// chosen: one TLS record. measured: with 32 KiB at once a modelled W25Q32JV at 500 KB/s waits 5 % of the time for the network
+#define PORTION_MAX 16384
+#define PAGE_LEN    256 // fact: pages of NOR flash; whole ones are programmed
+#define RESTART_MAX 3   // chosen: a file that changes more often is not one to install
 
 enum session_state {
     STATE_CONNECTED, // the body can be read; flash is untouched
@@ -51,6 +53,7 @@ struct session {
     bool is_judged;    // esp_ota_end was called already
     esp_err_t verdict; // of it
     char *buffer;
+    size_t step_len; // bytes that one perform call moves at most
     size_t buffer_size;
     size_t buffered; // bytes in buffer that are not written yet
     bool has_header; // the stages are in place and the first bytes of the image are in the buffer
@@ -232,7 +235,8 @@ static esp_err_t create_buffer(struct session *session, const esp_https_ota_conf
     size_t wanted = config->http_config->buffer_size > 0
                         ? (size_t)config->http_config->buffer_size
                         : esp_http_client_get_preferred_read_len(session->source.client);
-    session->buffer_size = wanted > HEADER_LEN ? wanted / PAGE_LEN * PAGE_LEN : HEADER_LEN;
+    session->step_len = wanted > HEADER_LEN ? wanted / PAGE_LEN * PAGE_LEN : HEADER_LEN;
+    session->buffer_size = session->step_len < PORTION_MAX ? session->step_len : PORTION_MAX;
     session->buffer = config->buffer_caps
                           ? heap_caps_malloc(session->buffer_size, config->buffer_caps)
                           : malloc(session->buffer_size);
@@ -464,8 +468,6 @@ static esp_err_t write_buffer(struct session *session)
     }
     session->written += (int64_t)session->buffered;
     session->buffered = 0;
-    int written = session->written < INT_MAX ? (int)session->written : INT_MAX;
-    ota_events_post(ESP_HTTPS_OTA_WRITE_FLASH, &written, sizeof(written));
     return ESP_OK;
 }
 
@@ -546,14 +548,31 @@ static esp_err_t complete(struct session *session)
                : ESP_OK;
 }
 
-static esp_err_t move_one_buffer(struct session *session)
+// Reads and writes one step, in portions that let the network go on while flash is busy.
+static esp_err_t move_bytes(struct session *session, size_t wanted)
+{
+    int64_t end = session->written + (int64_t)wanted;
+    esp_err_t err;
+    do {
+        size_t left = (size_t)(end - session->written);
+        err = fill_buffer(session, left < session->buffer_size ? left : session->buffer_size);
+        if (err == ESP_OK) {
+            err = write_buffer(session);
+        }
+    } while (err == ESP_OK && session->written < end && !session->has_ended);
+    return err;
+}
+
+static esp_err_t move_one_step(struct session *session)
 {
     size_t to_checkpoint =
         RESUME_CHECKPOINT_LEN - (size_t)(session->written % RESUME_CHECKPOINT_LEN);
-    size_t wanted = session->buffer_size < to_checkpoint ? session->buffer_size : to_checkpoint;
-    esp_err_t err = fill_buffer(session, wanted);
-    if (err == ESP_OK) {
-        err = write_buffer(session);
+    int64_t before = session->written;
+    esp_err_t err =
+        move_bytes(session, session->step_len < to_checkpoint ? session->step_len : to_checkpoint);
+    if (err == ESP_OK && session->written > before) {
+        int written = session->written < INT_MAX ? (int)session->written : INT_MAX;
+        ota_events_post(ESP_HTTPS_OTA_WRITE_FLASH, &written, sizeof(written));
     }
     if (err == ESP_OK && session->written % RESUME_CHECKPOINT_LEN == 0 && !session->has_ended) {
         ota_resume_note(&session->resume, session->ota, &session->stream, image_size(session));
@@ -584,7 +603,7 @@ esp_err_t esp_https_ota_perform(esp_https_ota_handle_t https_ota_handle)
         err = resume_writing(session);
     }
     if (err == ESP_OK) {
-        err = move_one_buffer(session);
+        err = move_one_step(session);
     }
     return begins_alone(session, err) ? ESP_ERR_HTTPS_OTA_IN_PROGRESS : err;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boot_handover.h"
+#include "efuse_ops.h"
 #include "esp_log.h"
 #include "freertos/task.h"
 
@@ -246,6 +248,42 @@ static void an_image_for_a_newer_revision_is_refused_before_anything_is_erased(v
     g_image = DEVICE_IMAGE(.len = IMAGE_LEN, .min_chip_rev = 301);
     SERVER_START(ANSWER_IMAGE);
     refuse_untouched(ESP_ERR_INVALID_VERSION);
+}
+
+static uint32_t three_bits(const struct efuse *efuse, enum efuse_field field)
+{
+    (void)efuse;
+    return field == EFUSE_SECURE_VERSION ? 3 : 0;
+}
+
+static esp_err_t two_are_set(struct efuse *efuse, enum efuse_field field, uint8_t *bits)
+{
+    (void)efuse;
+    (void)field;
+    *bits = 0x03;
+    return ESP_OK;
+}
+
+static void a_secure_version_that_cannot_run_is_refused_before_anything_is_erased(void **state)
+{
+    (void)state;
+    static const struct efuse_ops OPS = {.bit_count = three_bits, .read = two_are_set};
+    static struct efuse efuse = {.ops = &OPS}; // counts to 3 and stands at 2
+    const struct {
+        uint32_t version;
+        esp_err_t result;
+    } cases[] = {{1, ESP_ERR_OTA_SMALL_SEC_VER}, {4, ESP_ERR_OTA_VALIDATE_FAILED}};
+    struct boot_handover handover = *boot_handover_get();
+    handover.anti_rollback = true;
+    boot_handover_set(&handover);
+    efuse_default = &efuse;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        free(g_image.bytes);
+        g_image = DEVICE_IMAGE(.len = IMAGE_LEN, .secure_version = cases[i].version);
+        SERVER_START(ANSWER_IMAGE);
+        refuse_untouched(cases[i].result);
+    }
+    efuse_default = NULL;
 }
 
 static void an_image_for_another_flash_mode_is_refused_before_anything_is_erased(void **state)
@@ -724,6 +762,7 @@ int main(void)
         FACT(a_web_page_is_refused_before_anything_is_erased),
         FACT(a_small_damaged_image_is_refused_before_anything_is_erased),
         FACT(an_image_for_another_chip_is_refused_before_anything_is_erased),
+        FACT(a_secure_version_that_cannot_run_is_refused_before_anything_is_erased),
         FACT(an_image_for_a_newer_revision_is_refused_before_anything_is_erased),
         FACT(an_image_for_another_flash_mode_is_refused_before_anything_is_erased),
         FACT(an_image_that_is_announced_too_large_is_refused_before_anything_is_erased),

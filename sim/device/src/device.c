@@ -11,6 +11,7 @@
 #include "flash_ops.h"
 #include "host_image.h"
 #include "nor_flash.h"
+#include "signature_policy.h"
 #include "sim_efuse.h"
 
 static const char *TAG = "device";
@@ -57,7 +58,37 @@ void device_hand_over(const struct device *device, uint32_t app_address, bool ro
     handover.table_offset = device->table_offset;
     handover.app_address = app_address;
     handover.rollback = rollback;
+    handover.anti_rollback = device->anti_rollback;
+    handover.signatures = device->signatures;
+    handover.trust_address = device->trust_address;
     boot_handover_set(&handover);
+}
+
+// A trust store is a data partition with its label and room for both sectors.
+static void find_trust_store(struct device *device)
+{
+    int index = device_find_label(device, TRUST_STORE_LABEL);
+    device->trust_address = BOOT_TRUST_ADDRESS_NONE;
+    if (index >= 0) {
+        esp_partition_info_t entry = device_entry(device, index);
+        if (entry.type == PART_TYPE_DATA && entry.pos.size >= TRUST_STORE_LEN) {
+            device->trust_address = entry.pos.offset;
+        }
+    }
+}
+
+static esp_err_t load_settings(struct device *device, const char *path)
+{
+    size_t size = strlen(path) + sizeof(".sdkconfig");
+    char *settings_path = malloc(size);
+    if (!settings_path) {
+        return ESP_ERR_NO_MEM;
+    }
+    (void)snprintf(settings_path, size, "%s.sdkconfig", path); // it fits
+    esp_err_t err =
+        device_settings_load(settings_path, &device->signatures, &device->anti_rollback);
+    free(settings_path);
+    return err;
 }
 
 static esp_err_t open_parts(struct device *device, const char *path,
@@ -89,6 +120,10 @@ static esp_err_t open_parts(struct device *device, const char *path,
         err = load_table(device);
     }
     if (err == ESP_OK) {
+        find_trust_store(device);
+        err = load_settings(device, path);
+    }
+    if (err == ESP_OK) {
         err = device_identity_find(device, efuse_path, options);
     }
     free(efuse_path);
@@ -103,10 +138,19 @@ esp_err_t device_open(const char *path, const struct device_options *options, st
         return ESP_ERR_NO_MEM;
     }
     device->table_offset = options->table_offset ? options->table_offset : TABLE_OFFSET_DEFAULT;
+    device->attempts = options->attempts;
+    device->crash_limit = options->crash_limit;
     esp_err_t err = open_parts(device, path, options);
     if (err != ESP_OK) {
         device_close(device);
         return err;
+    }
+    device->anti_rollback |= options->anti_rollback;
+    bool must_count = options->anti_rollback || (device->anti_rollback && !options->read_only);
+    if (must_count && !device->efuse) {
+        ESP_LOGE(TAG, "anti-rollback counts in eFuses, and there is no %s.efuse", path);
+        device_close(device);
+        return ESP_ERR_NOT_SUPPORTED;
     }
     device_hand_over(device, BOOT_APP_ADDRESS_NONE, options->rollback);
     *out = device;
@@ -130,33 +174,67 @@ void device_close(struct device *device)
 static esp_err_t burn_secure_version(void *context, uint32_t version)
 {
     (void)context; // the eFuses of this process are the device's
-    return esp_efuse_update_secure_version(version);
+    if (esp_efuse_update_secure_version(version) != ESP_OK) {
+        // fact: a bootloader starts the image all the same; it is new enough
+        ESP_LOGW(TAG, "the device's secure version stays %" PRIu32 ", the image has %" PRIu32,
+                 esp_efuse_read_secure_version(), version);
+    }
+    return ESP_OK;
 }
 
-esp_err_t device_boot(struct device *device, bool rollback, bool dry_run, struct boot_decision *out)
+esp_err_t device_boot_request(struct device *device, bool rollback, struct boot_request *out)
 {
-    struct boot_request request = {
+    *out = (struct boot_request){
         .chip = device->flash,
         .identity = device->chip,
         .slots = &device->slots,
         .rollback = rollback,
-        .dry_run = dry_run,
+        .anti_rollback = boot_handover_get()->anti_rollback,
+        .signature = &device->boot_policy,
+        .attempts = device->attempts,
+        .crash_limit = device->crash_limit,
         .secure_version = esp_efuse_read_secure_version(),
         .burn_secure_version = burn_secure_version,
     };
-    return boot_select(&request, out);
+    return signature_policy_load(SIGNATURE_AT_BOOT, &device->boot_policy);
+}
+
+esp_err_t device_boot(struct device *device, bool rollback, bool dry_run, struct boot_decision *out)
+{
+    struct boot_request request;
+    esp_err_t err = device_boot_request(device, rollback, &request);
+    request.dry_run = dry_run;
+    return err == ESP_OK ? boot_select(&request, out) : err;
+}
+
+// An unconfirmed image runs: its boot has compared its version already, and deciding again would give it up.
+static bool has_unconfirmed(const struct device *device)
+{
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    esp_partition_pos_t pos = device->slots.otadata;
+    return pos.size >= OTADATA_MIN_SIZE &&
+           otadata_read(device->flash, pos.offset, records) == ESP_OK &&
+           (records[0].ota_state == ESP_OTA_IMG_PENDING_VERIFY ||
+            records[1].ota_state == ESP_OTA_IMG_PENDING_VERIFY);
 }
 
 esp_err_t device_start_application(struct device *device, struct boot_decision *out)
 {
     struct boot_decision decision;
-    esp_err_t err = device_boot(device, false, true, &decision);
+    const struct boot_handover *handover = boot_handover_get();
+    struct boot_request request;
+    esp_err_t err = device_boot_request(device, false, &request);
+    request.dry_run = true;
+    request.anti_rollback = request.anti_rollback && !has_unconfirmed(device);
+    if (err == ESP_OK) {
+        err = boot_select(&request, &decision);
+    }
     if (err != ESP_OK) {
         return err;
     }
     bool runs = decision.booted != BOOT_INDEX_NONE;
     device_hand_over(device, runs ? decision.partition.offset : BOOT_APP_ADDRESS_NONE,
-                     boot_handover_get()->rollback);
+                     handover->rollback);
     const esp_app_desc_t *desc = runs ? image_app_desc(&decision.image) : NULL;
     if (desc) {
         esp_app_set_description(desc);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "device.h"
+#include "signature_settings.h"
 
 // Opens the eFuse file, if there is one, and takes the chip the options name. Errors as device_open() promises.
 esp_err_t device_identity_begin(struct device *device, const char *efuse_path,
@@ -10,6 +11,12 @@ esp_err_t device_identity_begin(struct device *device, const char *efuse_path,
 // Errors as device_open() promises.
 esp_err_t device_identity_find(struct device *device, const char *efuse_path,
                                const struct device_options *options) ESP_MUST_CHECK;
+
+// Reads which signatures the device's firmware checks, and whether it has anti-rollback; without a file, what this stack was
+// built for.
+// Errors: ESP_ERR_INVALID_ARG (they make no sense), ESP_FAIL (not readable).
+esp_err_t device_settings_load(const char *path, struct signature_settings *settings,
+                               bool *anti_rollback) ESP_MUST_CHECK;
 
 // Puts the cipher on the chip if the device is encrypted. Errors as device_open() promises.
 esp_err_t device_encryption_begin(struct device *device, const char *path,

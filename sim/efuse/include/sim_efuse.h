@@ -18,7 +18,8 @@
  *         29    1  flash encryption: on when the number of bits is odd; ESP32 has 7, the others 3
  *         30    1  FLASH_CRYPT_CONFIG, bits 0..3 (ESP32)
  *         31    1  0
- *         32   96  three key digests, SHA-256
+ *         32   96  three key digests, SHA-256; ESP32 has only the first, ESP32-C2 of the first only 16 bytes, and neither
+ *                  can revoke
  *
  * From byte 20 on bits only ever change from 0 to 1. Each changed byte is one write, made durable before the next, so a
  * power cut leaves every byte old or new.

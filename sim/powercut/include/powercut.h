@@ -158,7 +158,7 @@ bool powercut_parse_cuts(const char *text, struct powercut_case *out);
 /** How much of it. */
 struct powercut_amount {
     uint32_t seeds;      // of tears with chance in them; 0: no single cuts
-    uint32_t stride;     // every stride-th operation is cut; 0, 1: each
+    uint32_t operation_max; // about so many operations are cut, evenly, and the critical ones; 0: each
     bool with_pairs;     // second cuts in what follows a cut of otadata or a slot's last sectors, and elsewhere one for each cut
     uint32_t histories;  // random cases with 1 to 8 cuts
     uint32_t first_seed;
@@ -189,6 +189,7 @@ struct powercut_totals {
     uint64_t windows;
     uint64_t failures;
     uint32_t worst_recovery;
+    uint32_t stride; // every so many operations one was cut, and every critical one
     uint64_t booted[POWERCUT_IMAGE_MAX]; // image at the first power-on after the first cut
     bool has_failure; // and this is the first:
     struct powercut_case failed;

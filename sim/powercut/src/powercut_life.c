@@ -20,24 +20,26 @@ const char *const POWERCUT_WAY_NAMES[POWERCUT_WAY_COUNT] = {"sequential", "bulk"
 // ----------------------------------------------------------------------- boot
 
 // Reads for the judge, who is not part of the device: it does not count and does not fail.
-static bool inspect(uint32_t address, uint8_t *buffer, uint32_t len)
+static bool inspect(uint32_t address, uint8_t *buffer, uint32_t len, bool is_plain)
 {
     struct nor_shared *shared = ((struct nor_physics *)esp_flash_default_chip)->shared;
     uint32_t fail_read = shared->fail_read;
     uint32_t reads = shared->reads;
     shared->fail_read = 0;
-    esp_err_t err = flash_plain_read(NULL, buffer, address, len);
+    esp_err_t err = is_plain ? esp_flash_read(NULL, buffer, address, len)
+                             : flash_plain_read(NULL, buffer, address, len);
     shared->fail_read = fail_read;
     shared->reads = reads;
     return err == ESP_OK;
 }
 
-static bool holds(uint32_t address, const uint8_t *wanted, uint32_t len)
+// is_plain: also on an encrypted device.
+static bool holds(uint32_t address, const uint8_t *wanted, uint32_t len, bool is_plain)
 {
     uint8_t chunk[4096];
     for (uint32_t at = 0; at < len; at += sizeof(chunk)) {
         uint32_t part = len - at < sizeof(chunk) ? len - at : (uint32_t)sizeof(chunk);
-        if (!inspect(address + at, chunk, part) || memcmp(chunk, wanted + at, part) != 0) {
+        if (!inspect(address + at, chunk, part, is_plain) || memcmp(chunk, wanted + at, part) != 0) {
             return false;
         }
     }
@@ -47,7 +49,7 @@ static bool holds(uint32_t address, const uint8_t *wanted, uint32_t len)
 static uint8_t image_at(const struct powercut_world *world, uint32_t address)
 {
     for (uint8_t i = 1; i < world->image_count; i++) {
-        if (holds(address, world->images[i].bytes, world->images[i].len)) {
+        if (holds(address, world->images[i].bytes, world->images[i].len, false)) {
             return i;
         }
     }
@@ -218,7 +220,8 @@ static bool holds_only(const esp_partition_t *partition, uint8_t byte, uint32_t 
 {
     uint8_t chunk[1024];
     for (uint32_t at = 0; at < len; at += sizeof(chunk)) {
-        if (!inspect(partition->address + at, chunk, sizeof(chunk)) || chunk[0] != byte || memcmp(chunk, chunk + 1, sizeof(chunk) - 1) != 0) {
+        if (!inspect(partition->address + at, chunk, sizeof(chunk), !partition->encrypted) ||
+            chunk[0] != byte || memcmp(chunk, chunk + 1, sizeof(chunk) - 1) != 0) {
             return false;
         }
     }
@@ -238,7 +241,7 @@ static esp_err_t stage(const struct powercut_scenario *scenario, struct powercut
     if (!storage) {
         return ESP_ERR_NO_MEM; // the list of partitions could not be loaded
     }
-    if (holds(storage->address, image->bytes, image->len)) {
+    if (holds(storage->address, image->bytes, image->len, !storage->encrypted)) {
         life->has_goal = true;
         return ESP_OK;
     }

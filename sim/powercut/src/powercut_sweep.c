@@ -150,10 +150,16 @@ static void cut_often(struct sweep *sweep, uint32_t number)
     do_case(sweep, &which);
 }
 
+static uint32_t stride_of(const struct sweep *sweep)
+{
+    uint32_t max = sweep->amount->operation_max;
+    return max > 0 && sweep->operations > max ? (sweep->operations + max - 1) / max : 1;
+}
+
 static void sweep_all(struct sweep *sweep)
 {
     const struct powercut_amount *amount = sweep->amount;
-    uint32_t stride = amount->stride ? amount->stride : 1;
+    uint32_t stride = stride_of(sweep);
     for (uint32_t at = 1; at <= sweep->operations && amount->seeds && !is_over(sweep);) {
         cut_once(sweep, at);
         if (amount->with_pairs) {
@@ -327,6 +333,7 @@ uint32_t powercut_sweep(const struct powercut_scenario *scenario,
                               .record_max = record_max / jobs,
                               .critical = critical};
         if (rehearse(&sweep, critical, operation_max, totals)) {
+            totals->stride = stride_of(&sweep);
             work_in_processes(&sweep, shared, totals);
             for (unsigned i = 0; i < jobs; i++) {
                 add_totals(totals, &shared[i].totals);
