@@ -323,9 +323,9 @@ static bool trace_part(struct prove_part *part)
 static bool sweep_part(const struct wish *wish, struct prove_part *part)
 {
     struct powercut_amount amount = {.seeds = wish->is_long ? 3 : 1,
-                                     .operation_max = wish->is_long ? 0 : 60,
-                                     .with_pairs = true,
-                                     .histories = wish->is_long ? 3000 : 100};
+                                     .operation_max = wish->is_long ? 0 : 40,
+                                     .pair_window = wish->is_long ? 12 : 3,
+                                     .histories = wish->is_long ? 3000 : 40};
     part->records = powercut_share(PROVE_RECORD_MAX * sizeof(*part->records));
     if (!part->records || !trace_part(part)) {
         return false;

@@ -50,7 +50,7 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                         .first_seed = options->seed};
     }
     return (struct powercut_amount){
-        .seeds = options->is_long ? 12 : 2, .with_pairs = true, .first_seed = options->seed};
+        .seeds = options->is_long ? 12 : 2, .pair_window = 12, .first_seed = options->seed};
 }
 
 static void print_failure(const struct powercut_totals *totals)
@@ -148,7 +148,7 @@ static unsigned check_plants(const struct options *options)
     unsigned missed = 0;
     for (unsigned i = 0; i < SWEEP_PLANT_COUNT; i++) {
         struct powercut_totals totals = {0};
-        struct powercut_amount amount = {.seeds = 2, .with_pairs = true, .stops_at_first = true};
+        struct powercut_amount amount = {.seeds = 2, .pair_window = 12, .stops_at_first = true};
         const struct powercut_scenario *scenario = sweep_find(SWEEP_PLANTS[i].scenario);
         char cuts[256];
         g_sweep_plant = (int)i;

@@ -159,7 +159,7 @@ bool powercut_parse_cuts(const char *text, struct powercut_case *out);
 struct powercut_amount {
     uint32_t seeds;      // of tears with chance in them; 0: no single cuts
     uint32_t operation_max; // about so many operations are cut, evenly, and the critical ones; 0: each
-    bool with_pairs;     // second cuts in what follows a cut of otadata or a slot's last sectors, and elsewhere one for each cut
+    uint32_t pair_window; // second cuts in so many operations after one in otadata or a slot's last sectors, elsewhere one; 0: none
     uint32_t histories;  // random cases with 1 to 8 cuts
     uint32_t first_seed;
     bool stops_at_first; // failure

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define JOB_MAX      16u
-#define PAIR_WINDOW  12u // second cuts after one in a critical place: operations 1 to this
 #define HISTORY_GAP  2u  // chosen: cuts of a history are up to this times the scenario's operations apart
 
 struct job {
@@ -124,7 +123,7 @@ static void cut_twice(struct sweep *sweep, uint32_t at)
     static const uint32_t TEARS[] = {NOR_TEAR_BEFORE, NOR_TEAR_BITS, NOR_TEAR_UNSTABLE,
                                      NOR_TEAR_PREFIX, NOR_TEAR_WEAK};
     struct powercut_case which = {.scenario = sweep->bench->scenario, .cut_count = 2};
-    uint32_t last = sweep->critical[at] ? PAIR_WINDOW : 1;
+    uint32_t last = sweep->critical[at] ? sweep->amount->pair_window : 1;
     for (uint32_t i = 0; i < sizeof(TEARS) / sizeof(TEARS[0]); i++) {
         for (uint32_t second = 1; second <= last; second++) {
             uint32_t chance = mix(at * 16 + i, second + sweep->amount->first_seed);
@@ -162,7 +161,7 @@ static void sweep_all(struct sweep *sweep)
     uint32_t stride = stride_of(sweep);
     for (uint32_t at = 1; at <= sweep->operations && amount->seeds && !is_over(sweep);) {
         cut_once(sweep, at);
-        if (amount->with_pairs) {
+        if (amount->pair_window) {
             cut_twice(sweep, at);
         }
         // Critical operations are few and never left out.
