@@ -22,8 +22,17 @@
 #define OLD            1
 #define NEW            2
 
-enum { OPT_OLD = 256, OPT_NEW, OPT_PARTITIONS, OPT_CHIP, OPT_ROLLBACK, OPT_LONG, OPT_REPORT,
-       OPT_REPLAY, OPT_JOBS };
+enum {
+    OPT_OLD = 256,
+    OPT_NEW,
+    OPT_PARTITIONS,
+    OPT_CHIP,
+    OPT_ROLLBACK,
+    OPT_LONG,
+    OPT_REPORT,
+    OPT_REPLAY,
+    OPT_JOBS
+};
 
 static const struct option OPTIONS[] = {
     {"old", required_argument, NULL, OPT_OLD},
@@ -109,10 +118,12 @@ static bool load_images(struct wish *wish, struct prove *prove)
                          ? old.header.min_chip_rev_full
                          : new.header.min_chip_rev_full;
     struct powercut_world *world = &prove->world;
-    world->chip =
-        (struct chip_identity){.chip_id = new.header.chip_id, .chip_rev = least, .ignore_max_chip_rev = true};
-    world->images[OLD] = (struct powercut_image){"old", wish->old_file.bytes, (uint32_t)wish->old_file.len};
-    world->images[NEW] = (struct powercut_image){"new", wish->new_file.bytes, (uint32_t)wish->new_file.len};
+    world->chip = (struct chip_identity){
+        .chip_id = new.header.chip_id, .chip_rev = least, .ignore_max_chip_rev = true};
+    world->images[OLD] =
+        (struct powercut_image){"old", wish->old_file.bytes, (uint32_t)wish->old_file.len};
+    world->images[NEW] =
+        (struct powercut_image){"new", wish->new_file.bytes, (uint32_t)wish->new_file.len};
     world->image_count = 3;
     return true;
 }
@@ -120,12 +131,20 @@ static bool load_images(struct wish *wish, struct prove *prove)
 // otadata and two slots as large as the images ask for.
 static void make_table(struct wish *wish, struct prove *prove)
 {
-    size_t larger = wish->old_file.len > wish->new_file.len ? wish->old_file.len : wish->new_file.len;
-    uint32_t size = (uint32_t)((larger + 2 * FLASH_SECTOR_SIZE + SLOT_UNIT - 1) / SLOT_UNIT) * SLOT_UNIT;
-    wish->table[0] = (esp_partition_info_t){
-        .magic = ESP_PARTITION_MAGIC, .type = 1, .subtype = 0, .pos = {0xD000, 0x2000}, .label = "otadata"};
-    wish->table[1] = (esp_partition_info_t){
-        .magic = ESP_PARTITION_MAGIC, .type = 0, .subtype = 0x10, .pos = {0x10000, size}, .label = "ota_0"};
+    size_t larger =
+        wish->old_file.len > wish->new_file.len ? wish->old_file.len : wish->new_file.len;
+    uint32_t size =
+        (uint32_t)((larger + 2 * FLASH_SECTOR_SIZE + SLOT_UNIT - 1) / SLOT_UNIT) * SLOT_UNIT;
+    wish->table[0] = (esp_partition_info_t){.magic = ESP_PARTITION_MAGIC,
+                                            .type = 1,
+                                            .subtype = 0,
+                                            .pos = {0xD000, 0x2000},
+                                            .label = "otadata"};
+    wish->table[1] = (esp_partition_info_t){.magic = ESP_PARTITION_MAGIC,
+                                            .type = 0,
+                                            .subtype = 0x10,
+                                            .pos = {0x10000, size},
+                                            .label = "ota_0"};
     wish->table[2] = (esp_partition_info_t){.magic = ESP_PARTITION_MAGIC,
                                             .type = 0,
                                             .subtype = 0x11,
@@ -202,12 +221,15 @@ static bool check_table(const struct wish *wish, struct prove *prove)
     prove->world.flash_size = (end + SLOT_UNIT - 1) / SLOT_UNIT * SLOT_UNIT;
     if (!entry_of(wish, prove, PART_TYPE_DATA, 0) || !slot ||
         (!entry_of(wish, prove, PART_TYPE_APP, 0x11) && !entry_of(wish, prove, PART_TYPE_APP, 0))) {
-        cli_report_failure("%s: an update needs otadata, ota_0, and ota_1 or factory", wish->partitions);
+        cli_report_failure("%s: an update needs otadata, ota_0, and ota_1 or factory",
+                           wish->partitions);
         return false;
     }
     for (uint8_t i = 0; i < 16; i++) {
-        const esp_partition_info_t *entry = entry_of(wish, prove, PART_TYPE_APP, (uint8_t)(0x10 + i));
-        if (entry && (entry->pos.size < wish->new_file.len || entry->pos.size < wish->old_file.len)) {
+        const esp_partition_info_t *entry =
+            entry_of(wish, prove, PART_TYPE_APP, (uint8_t)(0x10 + i));
+        if (entry &&
+            (entry->pos.size < wish->new_file.len || entry->pos.size < wish->old_file.len)) {
             char size[32];
             cli_report_failure("the images do not fit into ota_%u (%s)", i,
                                cli_size_text(entry->pos.size, size));
@@ -232,7 +254,8 @@ static void add_part(struct prove *prove, const char *name, const char *title,
         part->scenario.factory = OLD;
         return;
     }
-    part->scenario.slots[0] = OLD; // the passive slot holds the old image too, as after an update before it
+    part->scenario.slots[0] =
+        OLD; // the passive slot holds the old image too, as after an update before it
     part->scenario.slots[1] = OLD;
     part->scenario.seq[0] = 1;
     part->scenario.states[0] = ESP_OTA_IMG_VALID;
@@ -259,8 +282,8 @@ static void add_parts(const struct wish *wish, struct prove *prove)
         }
         if (has_two && rollback) {
             add_part(prove, "crash-loop",
-                     "The new firmware never confirms itself and is rolled back",
-                     POWERCUT_HTTPS, true, false);
+                     "The new firmware never confirms itself and is rolled back", POWERCUT_HTTPS,
+                     true, false);
             struct powercut_scenario *loop = &prove->parts[prove->part_count - 1].scenario;
             loop->wish = POWERCUT_CRASH_LOOP;
             loop->goal = OLD;
@@ -428,7 +451,8 @@ static void print_text(const struct prove *prove, const struct powercut_totals *
                "--long cuts all\n",
                sum->stride);
     }
-    printf("%s: %llu power cuts, %llu bricks, %llu failures, at most %u power-ons to recover, %.0f s\n",
+    printf("%s: %llu power cuts, %llu bricks, %llu failures, at most %u power-ons to recover, %.0f "
+           "s\n",
            sum->failures ? "FAILED" : "passed", (unsigned long long)sum->cuts,
            (unsigned long long)sum->bricks, (unsigned long long)sum->failures, sum->worst_recovery,
            prove->seconds);
@@ -540,8 +564,9 @@ static int replay(const struct wish *wish, const struct prove *prove)
 
 static void note_command(struct wish *wish)
 {
-    (void)snprintf(wish->command, sizeof(wish->command), "esp-ota prove --old %s --new %s%s%s%s%s%s",
-                   wish->old_path, wish->new_path, wish->partitions ? " --partitions " : "",
+    (void)snprintf(wish->command, sizeof(wish->command),
+                   "esp-ota prove --old %s --new %s%s%s%s%s%s", wish->old_path, wish->new_path,
+                   wish->partitions ? " --partitions " : "",
                    wish->partitions ? wish->partitions : "", wish->chip ? " --chip " : "",
                    wish->chip ? wish->chip->name : "",
                    !wish->has_rollback ? ""
@@ -567,7 +592,8 @@ static int prove_pair(struct wish *wish)
         }
         if (has_table && check_table(wish, &prove)) {
             add_parts(wish, &prove);
-            esp_log_level_set("*", ESP_LOG_NONE); // what the lives say is not what this command says
+            esp_log_level_set("*",
+                              ESP_LOG_NONE); // what the lives say is not what this command says
             code = wish->replay ? replay(wish, &prove) : sweep(wish, &prove);
         }
     }
@@ -641,7 +667,8 @@ const struct cli_command prove_command = {
     .summary = "cut the power everywhere during an update of your own firmware",
     .usage = "prove --old OLD.bin --new NEW.bin [options]",
     .help =
-        "Updates a virtual device from OLD to NEW over and over, cuts its power before, inside and\n"
+        "Updates a virtual device from OLD to NEW over and over, cuts its power before, inside "
+        "and\n"
         "after flash operations, powers it on again until the update is done, and checks that an\n"
         "image that verifies boots every time: the old one or the new one, never a mixture.\n"
         "\n"

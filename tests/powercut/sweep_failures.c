@@ -42,7 +42,8 @@ static bool must_fail(void)
         return false;
     }
     unsigned n = ++s_failing->count;
-    bool fails = s_failing->k > 0 && (n == s_failing->k || (s_failing->goes_on && n > s_failing->k));
+    bool fails =
+        s_failing->k > 0 && (n == s_failing->k || (s_failing->goes_on && n > s_failing->k));
     s_failing->fired += fails;
     return fails;
 }
@@ -137,9 +138,9 @@ static unsigned fail_all(const struct powercut_scenario *scenario, enum kind kin
 
 unsigned sweep_failures(bool is_long)
 {
-    static const char *const NAMES[] = {"over_older_https_rollback", "first_https",
-                                        "over_older_https_bulk",     "over_older_rollback",
-                                        "stage_data",                "factory_to_ota_0_https_rollback"};
+    static const char *const NAMES[] = {
+        "over_older_https_rollback", "first_https", "over_older_https_bulk",
+        "over_older_rollback",       "stage_data",  "factory_to_ota_0_https_rollback"};
     unsigned failures = 0;
     unsigned runs = 0;
     s_failing = powercut_share(sizeof(*s_failing));
@@ -160,7 +161,7 @@ unsigned sweep_failures(bool is_long)
         }
     }
     failures += !s_failing;
-    printf("powercut_sweep: %s: %u failing calls, %u failures\n", failures ? "FAILED" : "passed", runs,
-           failures);
+    printf("powercut_sweep: %s: %u failing calls, %u failures\n", failures ? "FAILED" : "passed",
+           runs, failures);
     return failures;
 }

@@ -45,8 +45,7 @@ const struct sweep_plant SWEEP_PLANTS[] = {
     {"factory_order", "choosing factory erases the active record first",
      "choose_factory_from_record_1"},
     {"no_sync", "nothing is synced before the boot record counts", "cache"},
-    {"resume_trusts", "what the journal says is there is taken for verified",
-     "cache_https"},
+    {"resume_trusts", "what the journal says is there is taken for verified", "cache_https"},
     {"erase_too_far", "erasing is rounded up beyond the slot", "over_older_https"},
     {"uses_blank", "sectors that look blank after a cut are used without erasing", "over_older"},
     {"keeps_weak", "sectors that look right after a cut are kept as they are", "over_older_https"},
@@ -78,9 +77,8 @@ static bool writes_early(void)
 
 WRAP(esp_err_t, esp_ota_write, esp_ota_handle_t handle, const void *data, size_t size)
 {
-    if (writes_early() &&
-        esp_ota_set_boot_partition_skip_validate(esp_ota_get_next_update_partition(NULL)) !=
-            ESP_OK) {
+    if (writes_early() && esp_ota_set_boot_partition_skip_validate(
+                              esp_ota_get_next_update_partition(NULL)) != ESP_OK) {
         return ESP_FAIL;
     }
     return __real_esp_ota_write(handle, data, size);

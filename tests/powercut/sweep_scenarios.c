@@ -66,7 +66,8 @@ static void make_images(struct powercut_world *world, uint32_t len)
 }
 
 // otadata, storage, then factory and slots of 128 KiB, or 64 KiB when there are 16 or the images are small.
-static void make_table(struct powercut_world *world, unsigned slots, bool has_factory, uint32_t size)
+static void make_table(struct powercut_world *world, unsigned slots, bool has_factory,
+                       uint32_t size)
 {
     esp_partition_info_t *table = calloc(slots + 3u, sizeof(*table));
     if (!table) {
@@ -77,12 +78,13 @@ static void make_table(struct powercut_world *world, unsigned slots, bool has_fa
     table[n++] = (esp_partition_info_t){
         .type = 1, .subtype = 0, .pos = {OTADATA_AT, 0x2000}, .label = "otadata"};
     if (has_factory) {
-        table[n++] = (esp_partition_info_t){
-            .type = 0, .subtype = 0, .pos = {at, size}, .label = "factory"};
+        table[n++] =
+            (esp_partition_info_t){.type = 0, .subtype = 0, .pos = {at, size}, .label = "factory"};
         at += size;
     }
     for (unsigned i = 0; i < slots; i++, at += size) {
-        table[n] = (esp_partition_info_t){.type = 0, .subtype = (uint8_t)(0x10 + i), .pos = {at, size}};
+        table[n] =
+            (esp_partition_info_t){.type = 0, .subtype = (uint8_t)(0x10 + i), .pos = {at, size}};
         table[n].label[0] = (uint8_t)('a' + i);
         n++;
     }
@@ -163,7 +165,11 @@ struct powercut_scenario g_sweep_scenarios[] = {
     {.name = "first", .world = &s_two, FIRST},
     {.name = "first_rollback", .world = &s_two, .rollback = true, FIRST},
     {.name = "first_https", .world = &s_two, .way = POWERCUT_HTTPS, FIRST},
-    {.name = "first_https_rollback", .world = &s_two, .way = POWERCUT_HTTPS, .rollback = true, FIRST},
+    {.name = "first_https_rollback",
+     .world = &s_two,
+     .way = POWERCUT_HTTPS,
+     .rollback = true,
+     FIRST},
     {.name = "first_bulk", .world = &s_two, .way = POWERCUT_BULK, FIRST},
     {.name = "over_older", .world = &s_two, OVER_OLDER},
     {.name = "over_older_rollback", .world = &s_two, .rollback = true, OVER_OLDER},
@@ -174,13 +180,21 @@ struct powercut_scenario g_sweep_scenarios[] = {
      .rollback = true,
      OVER_OLDER},
     {.name = "over_older_https_bulk", .world = &s_two, .way = POWERCUT_HTTPS_BULK, OVER_OLDER},
-    {.name = "over_older_bulk", .world = &s_two, .way = POWERCUT_BULK, .rollback = true, OVER_OLDER},
+    {.name = "over_older_bulk",
+     .world = &s_two,
+     .way = POWERCUT_BULK,
+     .rollback = true,
+     OVER_OLDER},
     {.name = "over_older_whole", .world = &s_two, .way = POWERCUT_WHOLE, OVER_OLDER},
     {.name = "unmapped", .world = &s_two, .is_unmapped = true, .way = POWERCUT_HTTPS, OVER_OLDER},
     {.name = "cache", .world = &s_two, .has_cache = true, .rollback = true, OVER_OLDER},
     {.name = "cache_https", .world = &s_two, .has_cache = true, .way = POWERCUT_HTTPS, OVER_OLDER},
     {.name = "abort", .world = &s_two, .wish = POWERCUT_ABORT, OVER_OLDER},
-    {.name = "abort_https", .world = &s_two, .wish = POWERCUT_ABORT, .way = POWERCUT_HTTPS, OVER_OLDER},
+    {.name = "abort_https",
+     .world = &s_two,
+     .wish = POWERCUT_ABORT,
+     .way = POWERCUT_HTTPS,
+     OVER_OLDER},
     {.name = "factory_to_ota_0",
      .world = &s_two_factory,
      .factory = FACTORY,

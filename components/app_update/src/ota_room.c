@@ -45,9 +45,8 @@ static esp_err_t holds(const struct ota_room *room, const uint8_t *data, bool *o
     for (uint32_t at = 0; at < room->partition->erase_size && *out; at += VIEW_CHUNK) {
         uint32_t offset = room->ready_end + at;
         const uint8_t *cells = room->mapped ? room->mapped + offset : chunk;
-        esp_err_t err = room->mapped
-                            ? ESP_OK
-                            : esp_partition_read(room->partition, offset, chunk, VIEW_CHUNK);
+        esp_err_t err =
+            room->mapped ? ESP_OK : esp_partition_read(room->partition, offset, chunk, VIEW_CHUNK);
         if (err != ESP_OK) {
             return err;
         }

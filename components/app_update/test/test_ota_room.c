@@ -82,7 +82,8 @@ static void a_blank_sector_of_an_image_is_erased_though_it_looks_right(void **st
 {
     (void)state;
     struct device_image image = DEVICE_IMAGE(.len = 0x8000, .seed = 3);
-    memset(image.bytes + 2 * SECTOR, 0xFF, SECTOR); // its digest is wrong then, which nobody asks for here
+    memset(image.bytes + 2 * SECTOR, 0xFF,
+           SECTOR); // its digest is wrong then, which nobody asks for here
     DEVICE_START(.running = "ota_0");
     device_put("ota_1", image.bytes, image.len);
     esp_ota_handle_t handle = begin(image.len, SECTOR);

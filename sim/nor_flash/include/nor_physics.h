@@ -75,28 +75,29 @@ struct nor_shared {
         uint8_t value; // always read so
     } stuck[NOR_BAD_MAX];
     uint32_t stuck_count;
-    uint32_t bad_sectors[NOR_BAD_MAX]; // addresses; programs and erases there answer ESP_ERR_FLASH_OP_FAIL
+    uint32_t bad_sectors
+        [NOR_BAD_MAX]; // addresses; programs and erases there answer ESP_ERR_FLASH_OP_FAIL
     uint32_t bad_sector_count;
-    uint32_t fail_read;     // this read answers ESP_ERR_FLASH_OP_FAIL, once; from 1; 0: none
-    uint32_t fail_op;       // the same for programs and erases, with nothing done
-    uint32_t wear_limit;    // erases a sector stands; 0: any number
-    bool has_cache;         // what is not synced may be lost by a cut, sector by sector
-    bool is_unmapped;       // reads go through read operations only
-    uint32_t operations;    // programs and erases so far
-    uint32_t reads;         // so far
-    uint32_t power_ons;     // so far
-    uint32_t cuts_done;     // of cuts[]
-    uint32_t last_cut_at;   // operations at the latest cut
+    uint32_t fail_read;   // this read answers ESP_ERR_FLASH_OP_FAIL, once; from 1; 0: none
+    uint32_t fail_op;     // the same for programs and erases, with nothing done
+    uint32_t wear_limit;  // erases a sector stands; 0: any number
+    bool has_cache;       // what is not synced may be lost by a cut, sector by sector
+    bool is_unmapped;     // reads go through read operations only
+    uint32_t operations;  // programs and erases so far
+    uint32_t reads;       // so far
+    uint32_t power_ons;   // so far
+    uint32_t cuts_done;   // of cuts[]
+    uint32_t last_cut_at; // operations at the latest cut
     uint32_t fired[NOR_FAULT_COUNT];
-    uint32_t random;        // of unstable reads
-    uint32_t unstable_bits; // there may be some
+    uint32_t random;                   // of unstable reads
+    uint32_t unstable_bits;            // there may be some
     enum nor_operation last_operation; // and where:
     uint32_t last_address;
     uint32_t last_len;
     uint32_t protected_from; // programs and erases in between are noted in trespass
     uint32_t protected_to;
-    uint32_t trespass;      // address of the first, 0: none
-    bool has_decay_in[2];   // weak bits decayed: outside and inside of watch_from .. watch_to
+    uint32_t trespass;    // address of the first, 0: none
+    bool has_decay_in[2]; // weak bits decayed: outside and inside of watch_from .. watch_to
     uint32_t watch_from;
     uint32_t watch_to;
 };

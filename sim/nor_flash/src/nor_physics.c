@@ -11,7 +11,8 @@
 
 #define SIZE_MAX_BYTES (256u * 1024 * 1024)
 #define SIZE_UNIT      (64u * 1024)
-#define DUE_MAX        4u // chosen: power-ons until weak bits decay; the first that follows shows them as they look
+#define DUE_MAX                                                                                    \
+    4u // chosen: power-ons until weak bits decay; the first that follows shows them as they look
 
 const char *const NOR_TEAR_NAMES[NOR_TEAR_COUNT] = {
     "before", "prefix", "suffix", "bytes", "bits", "few", "nearly", "unstable", "weak", "after"};
@@ -158,7 +159,8 @@ static void tear(struct nor_physics *p, const struct nor_cut *cut, uint32_t addr
             p->shared->unstable_bits |= shaky;
         } else if (cut->tear == NOR_TEAR_WEAK) {
             weaken(p, at,
-                   (uint8_t)(next_random(&random) >> 9) & (uint8_t)(next_random(&random) >> 9) & done,
+                   (uint8_t)(next_random(&random) >> 9) & (uint8_t)(next_random(&random) >> 9) &
+                       done,
                    after);
         }
     }

@@ -64,7 +64,8 @@ struct powercut_world {
     void *context;
     /** Called for every chip that is opened, before anything is put there. NULL: none. */
     void (*on_chip)(void *context, esp_flash_t *chip);
-    void (*encode)(void *context, uint32_t address, uint8_t *bytes, uint32_t len); // plain to flash; NULL: as it is
+    void (*encode)(void *context, uint32_t address, uint8_t *bytes,
+                   uint32_t len); // plain to flash; NULL: as it is
 };
 
 struct powercut_scenario {
@@ -73,31 +74,32 @@ struct powercut_scenario {
     enum powercut_wish wish;
     enum powercut_way way;
     bool rollback;
-    bool is_stepwise;    // updates go to the next image, until the goal
-    bool has_cache;      // the medium loses what was not synced
-    bool is_unmapped;    // flash is read with read operations
-    bool may_fail_once;  // the application's first life may end with an error
-    uint8_t factory;     // image there; 0: blank, if there is such a partition
-    uint8_t slots[16];   // image in each OTA slot; 0: blank
-    uint32_t seq[2];     // of the records; 0: empty
+    bool is_stepwise;   // updates go to the next image, until the goal
+    bool has_cache;     // the medium loses what was not synced
+    bool is_unmapped;   // flash is read with read operations
+    bool may_fail_once; // the application's first life may end with an error
+    uint8_t factory;    // image there; 0: blank, if there is such a partition
+    uint8_t slots[16];  // image in each OTA slot; 0: blank
+    uint32_t seq[2];    // of the records; 0: empty
     uint32_t states[2];
-    uint8_t goal;        // image that runs in the end; of a crash loop: that is rolled back to
-    uint8_t served;      // image of the update; 0: the goal
-    unsigned allowed;    // 1 << image: what may boot, at any time
-    uint32_t window_from; // cuts in operations between these may leave nothing that boots: hardware's open window
+    uint8_t goal;     // image that runs in the end; of a crash loop: that is rolled back to
+    uint8_t served;   // image of the update; 0: the goal
+    unsigned allowed; // 1 << image: what may boot, at any time
+    uint32_t
+        window_from; // cuts in operations between these may leave nothing that boots: hardware's open window
     uint32_t window_to;
 };
 
 /** What one life did. Shared with the process that lived it. */
 struct powercut_life {
-    uint8_t booted;  // image
-    int index;       // of what booted: slot, BOOT_INDEX_...
+    uint8_t booted; // image
+    int index;      // of what booted: slot, BOOT_INDEX_...
     enum boot_reason reason;
-    bool has_acted;  // the application ran to its end
+    bool has_acted; // the application ran to its end
     bool has_goal;
     esp_err_t result; // of what the application did
     bool was_cut;
-    uint32_t operations; // of the case so far
+    uint32_t operations;             // of the case so far
     char failure[POWERCUT_TEXT_LEN]; // empty: none
 };
 
@@ -115,10 +117,10 @@ struct powercut_outcome {
     uint32_t operations;
     uint32_t lives;
     uint32_t cuts_done;
-    uint32_t recovery;     // power-ons from the last cut until the goal
-    uint8_t first_boot;    // image at the first power-on after the first cut
+    uint32_t recovery;  // power-ons from the last cut until the goal
+    uint8_t first_boot; // image at the first power-on after the first cut
     enum boot_reason first_reason;
-    uint32_t cut_address;  // of the operation of the first cut
+    uint32_t cut_address; // of the operation of the first cut
     uint32_t cut_len;
     enum nor_operation cut_operation;
     uint32_t fired[NOR_FAULT_COUNT];
@@ -157,10 +159,12 @@ bool powercut_parse_cuts(const char *text, struct powercut_case *out);
 
 /** How much of it. */
 struct powercut_amount {
-    uint32_t seeds;      // of tears with chance in them; 0: no single cuts
-    uint32_t operation_max; // about so many operations are cut, evenly, and the critical ones; 0: each
-    uint32_t pair_window; // second cuts in so many operations after one in otadata or a slot's last sectors, elsewhere one; 0: none
-    uint32_t histories;  // random cases with 1 to 8 cuts
+    uint32_t seeds; // of tears with chance in them; 0: no single cuts
+    uint32_t
+        operation_max; // about so many operations are cut, evenly, and the critical ones; 0: each
+    uint32_t
+        pair_window; // second cuts in so many operations after one in otadata or a slot's last sectors, elsewhere one; 0: none
+    uint32_t histories; // random cases with 1 to 8 cuts
     uint32_t first_seed;
     bool stops_at_first; // failure
 };
@@ -191,7 +195,7 @@ struct powercut_totals {
     uint32_t worst_recovery;
     uint32_t stride; // every so many operations one was cut, and every critical one
     uint64_t booted[POWERCUT_IMAGE_MAX]; // image at the first power-on after the first cut
-    bool has_failure; // and this is the first:
+    bool has_failure;                    // and this is the first:
     struct powercut_case failed;
     struct powercut_outcome failure;
 };
@@ -220,8 +224,8 @@ struct memory_server {
     uint32_t *count;    // the same, where others see it; NULL: nowhere
     uint32_t fail_read; // this one fails, and with fails_on every later one; from 1; 0: none
     bool fails_on;
-    uint32_t lie_at;    // 1 + offset of a byte that is sent wrong; 0: none
-    uint32_t ends_at;   // the file ends here although announced whole; 0: not
+    uint32_t lie_at;  // 1 + offset of a byte that is sent wrong; 0: none
+    uint32_t ends_at; // the file ends here although announced whole; 0: not
 };
 
 extern struct memory_server g_memory_server;

@@ -80,8 +80,8 @@ static esp_err_t begin(struct http_transport *transport, const struct http_reque
         if (found > 0 && from < g_memory_server.len) {
             transport->is_range = true;
             transport->position = (uint32_t)from;
-            transport->end = found == 2 && to < g_memory_server.len ? (uint32_t)to + 1
-                                                                    : g_memory_server.len;
+            transport->end =
+                found == 2 && to < g_memory_server.len ? (uint32_t)to + 1 : g_memory_server.len;
         }
     }
     return ESP_OK;
@@ -163,8 +163,8 @@ static esp_err_t read_body(struct http_transport *transport, void *buf, size_t l
         transport->is_connected = false;
         return ESP_ERR_HTTP_CONNECTION_CLOSED;
     }
-    uint32_t end = server->ends_at && server->ends_at < transport->end ? server->ends_at
-                                                                       : transport->end;
+    uint32_t end =
+        server->ends_at && server->ends_at < transport->end ? server->ends_at : transport->end;
     uint32_t left = end > transport->position ? end - transport->position : 0;
     uint32_t count = left < len ? left : (uint32_t)len;
     if (count == 0 && end < transport->end) {
@@ -209,7 +209,8 @@ static const struct http_failure *get_failure(const struct http_transport *trans
 }
 
 static const struct http_transport_ops MEMORY_TRANSPORT = {
-    .read_len_preferred = 16384, // as port/curl: whole sectors arrive at once, so equal ones are seen
+    .read_len_preferred =
+        16384, // as port/curl: whole sectors arrive at once, so equal ones are seen
     .resolve_url = resolve,
     .create = create,
     .destroy = destroy,

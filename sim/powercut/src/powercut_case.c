@@ -9,7 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOAK 5u // power-ons after the last cut until weak bits have decayed; fact: nor_physics.c, DUE_MAX + 1
+#define SOAK                                                                                       \
+    5u // power-ons after the last cut until weak bits have decayed; fact: nor_physics.c, DUE_MAX + 1
 
 void *powercut_share(size_t size)
 {
@@ -193,8 +194,7 @@ static void prepare(struct powercut_bench *bench, const struct powercut_case *wh
         *shared = *setup;
         shared->random = 1;
     }
-    const esp_partition_info_t *otadata =
-        powercut_find(bench->scenario->world, PART_TYPE_DATA, 0);
+    const esp_partition_info_t *otadata = powercut_find(bench->scenario->world, PART_TYPE_DATA, 0);
     shared->watch_from = otadata ? otadata->pos.offset : 0;
     shared->watch_to = otadata ? otadata->pos.offset + otadata->pos.size : 0;
     shared->has_cache = bench->scenario->has_cache;

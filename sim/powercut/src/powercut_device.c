@@ -79,7 +79,8 @@ bool powercut_lay_out(const struct powercut_scenario *scenario, uint8_t *bytes)
             return false;
         }
         if (is_storage) {
-            memset(bytes + entry->pos.offset, 0x5A, entry->pos.size); // must stay, or be replaced whole
+            memset(bytes + entry->pos.offset, 0x5A,
+                   entry->pos.size); // must stay, or be replaced whole
         }
     }
     uint8_t *table = bytes + table_offset(world);
@@ -88,7 +89,8 @@ bool powercut_lay_out(const struct powercut_scenario *scenario, uint8_t *bytes)
     }
     encode(world, bytes, table_offset(world), ESP_PARTITION_TABLE_MAX_LEN);
     put_otadata(scenario, bytes);
-    bool is_done = put_image(world, powercut_find(world, PART_TYPE_APP, 0), scenario->factory, bytes);
+    bool is_done =
+        put_image(world, powercut_find(world, PART_TYPE_APP, 0), scenario->factory, bytes);
     for (uint8_t i = 0; i < 16; i++) {
         is_done = is_done && put_image(world, powercut_find(world, PART_TYPE_APP, 0x10 + i),
                                        scenario->slots[i], bytes);
@@ -106,8 +108,8 @@ bool powercut_may_change(const struct powercut_scenario *scenario, uint32_t addr
     const struct powercut_world *world = scenario->world;
     for (uint32_t i = 0; i < world->table_count; i++) {
         const esp_partition_info_t *entry = &world->table[i];
-        bool is_slot = entry->type == PART_TYPE_APP && entry->subtype >= 0x10 &&
-                       entry->subtype < 0x20;
+        bool is_slot =
+            entry->type == PART_TYPE_APP && entry->subtype >= 0x10 && entry->subtype < 0x20;
         bool is_otadata = entry->type == PART_TYPE_DATA && entry->subtype == 0;
         bool is_final = scenario->wish == POWERCUT_STAGE && entry->type == PART_TYPE_DATA &&
                         strncmp((const char *)entry->label, "storage", 16) == 0;

@@ -39,7 +39,8 @@ static bool holds(uint32_t address, const uint8_t *wanted, uint32_t len, bool is
     uint8_t chunk[4096];
     for (uint32_t at = 0; at < len; at += sizeof(chunk)) {
         uint32_t part = len - at < sizeof(chunk) ? len - at : (uint32_t)sizeof(chunk);
-        if (!inspect(address + at, chunk, part, is_plain) || memcmp(chunk, wanted + at, part) != 0) {
+        if (!inspect(address + at, chunk, part, is_plain) ||
+            memcmp(chunk, wanted + at, part) != 0) {
             return false;
         }
     }
@@ -184,9 +185,8 @@ static esp_err_t update(const struct powercut_scenario *scenario, uint8_t image,
 {
     const struct powercut_image *what = &scenario->world->images[image];
     bool over_https = scenario->way == POWERCUT_HTTPS || scenario->way == POWERCUT_HTTPS_BULK;
-    return over_https
-               ? update_over_https(what, scenario->way == POWERCUT_HTTPS_BULK, gives_up)
-               : update_by_hand(what, scenario->way, NULL, gives_up);
+    return over_https ? update_over_https(what, scenario->way == POWERCUT_HTTPS_BULK, gives_up)
+                      : update_by_hand(what, scenario->way, NULL, gives_up);
 }
 
 // ----------------------------------------------------------------------- applications

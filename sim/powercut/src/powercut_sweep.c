@@ -10,8 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define JOB_MAX      16u
-#define HISTORY_GAP  2u  // chosen: cuts of a history are up to this times the scenario's operations apart
+#define JOB_MAX 16u
+#define HISTORY_GAP                                                                                \
+    2u // chosen: cuts of a history are up to this times the scenario's operations apart
 
 struct job {
     struct powercut_totals totals;
@@ -142,7 +143,8 @@ static void cut_often(struct sweep *sweep, uint32_t number)
     which.cut_count = 1 + mix(seed, 1) % NOR_CUT_MAX;
     for (uint32_t i = 0; i < which.cut_count; i++) {
         uint32_t chance = mix(seed, 2 + i);
-        uint32_t gap = which.cut_count > 2 ? sweep->operations / HISTORY_GAP + 1 : sweep->operations;
+        uint32_t gap =
+            which.cut_count > 2 ? sweep->operations / HISTORY_GAP + 1 : sweep->operations;
         which.cuts[i] = (struct nor_cut){1 + chance % gap, (chance >> 12) % NOR_TEAR_COUNT,
                                          mix(chance, i) & 0xFFFF};
     }
@@ -188,7 +190,8 @@ static bool is_critical(const struct powercut_world *world, uint32_t address)
 {
     for (uint32_t i = 0; i < world->table_count; i++) {
         const esp_partition_info_t *entry = &world->table[i];
-        bool is_here = address >= entry->pos.offset && address - entry->pos.offset < entry->pos.size;
+        bool is_here =
+            address >= entry->pos.offset && address - entry->pos.offset < entry->pos.size;
         if (is_here && entry->type == PART_TYPE_DATA && entry->subtype == 0) {
             return true;
         }
