@@ -576,7 +576,7 @@ static void note_command(struct wish *wish)
 
 static int prove_pair(struct wish *wish)
 {
-    static struct prove prove;
+    struct prove prove = {0};
     prove.old_path = wish->old_path;
     prove.new_path = wish->new_path;
     prove.is_long = wish->is_long;

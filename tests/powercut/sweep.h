@@ -19,7 +19,7 @@ struct sweep_plant {
     const char *scenario; // in which it is looked for first
 };
 
-extern const struct sweep_plant SWEEP_PLANTS[];
+extern const struct sweep_plant SWEEP_PLANTS[]; // and behind them "documented", which is no bug
 extern const unsigned SWEEP_PLANT_COUNT;
 
 /** Switches one on; -1: none. */

@@ -173,7 +173,7 @@ static unsigned check_plants(const struct options *options)
 
 static int plant_named(const char *name)
 {
-    for (unsigned i = 0; i < SWEEP_PLANT_COUNT; i++) {
+    for (unsigned i = 0; i <= SWEEP_PLANT_COUNT; i++) { // the last is the documented algorithm
         if (strcmp(SWEEP_PLANTS[i].name, name) == 0) {
             return (int)i;
         }

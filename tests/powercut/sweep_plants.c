@@ -52,8 +52,10 @@ const struct sweep_plant SWEEP_PLANTS[] = {
     {"torn_journal", "a torn header of journal or copy record is accepted", "stage_data"},
     {"no_undo", "a staged image is copied without a record of it", "stage_data"},
     {"cleared_early", "the record of a copy is cleared before the copy is done", "stage_data"},
+    {"documented", "boot records are written as ESP-IDF documents it",
+     "choose_factory"}, // no bug of ours
 };
-const unsigned SWEEP_PLANT_COUNT = sizeof(SWEEP_PLANTS) / sizeof(SWEEP_PLANTS[0]);
+const unsigned SWEEP_PLANT_COUNT = PLANT_DOCUMENTED;
 
 int g_sweep_plant = -1;
 

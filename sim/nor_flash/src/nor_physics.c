@@ -158,10 +158,9 @@ static void tear(struct nor_physics *p, const struct nor_cut *cut, uint32_t addr
             p->unstable[at] |= shaky;
             p->shared->unstable_bits |= shaky;
         } else if (cut->tear == NOR_TEAR_WEAK) {
-            weaken(p, at,
-                   (uint8_t)(next_random(&random) >> 9) & (uint8_t)(next_random(&random) >> 9) &
-                       done,
-                   after);
+            uint8_t some = (uint8_t)(next_random(&random) >> 9) & done;
+            uint8_t fewer = (uint8_t)(next_random(&random) >> 9) & some;
+            weaken(p, at, fewer, after);
         }
     }
 }

@@ -65,23 +65,31 @@ static void destroy(struct http_transport *transport)
     free(transport);
 }
 
+// "FROM-" or "FROM-TO"; one that begins behind the end is answered with the whole.
+static void take_range(struct http_transport *transport, const char *text)
+{
+    char *end = NULL;
+    unsigned long from = strtoul(text, &end, 10);
+    if (end == text || *end != '-' || from >= g_memory_server.len) {
+        return;
+    }
+    const char *second = end + 1;
+    unsigned long to = strtoul(second, &end, 10);
+    transport->is_range = true;
+    transport->position = (uint32_t)from;
+    transport->end =
+        end != second && to < g_memory_server.len ? (uint32_t)to + 1 : g_memory_server.len;
+}
+
 static esp_err_t begin(struct http_transport *transport, const struct http_request *request)
 {
     transport->position = 0;
     transport->end = g_memory_server.len;
     transport->is_range = false;
     for (size_t i = 0; i < request->header_count; i++) {
-        unsigned long from = 0;
-        unsigned long to = 0;
-        if (strcmp(request->headers[i].name, "Range") != 0) {
-            continue;
-        }
-        int found = sscanf(request->headers[i].value, "bytes=%lu-%lu", &from, &to);
-        if (found > 0 && from < g_memory_server.len) {
-            transport->is_range = true;
-            transport->position = (uint32_t)from;
-            transport->end =
-                found == 2 && to < g_memory_server.len ? (uint32_t)to + 1 : g_memory_server.len;
+        const char *value = request->headers[i].value;
+        if (strcmp(request->headers[i].name, "Range") == 0 && strncmp(value, "bytes=", 6) == 0) {
+            take_range(transport, value + 6);
         }
     }
     return ESP_OK;

@@ -79,16 +79,26 @@ const char *powercut_cuts_text(const struct powercut_case *which, char *buf, siz
     return buf;
 }
 
-static bool parse_cut(const char *text, struct nor_cut *cut, int *len)
+// A number that is followed by this character; *text goes behind both.
+static bool take_number(const char **text, char behind, uint32_t *out)
 {
-    char name[16];
-    if (sscanf(text, "%u.%15[a-z].%u%n", &cut->after, name, &cut->seed, len) != 3) {
+    char *end = NULL;
+    *out = (uint32_t)strtoul(*text, &end, 10);
+    bool is_number = end != *text && (behind == '\0' || *end == behind);
+    *text = end + (behind != '\0');
+    return is_number;
+}
+
+static bool take_cut(const char **text, struct nor_cut *cut)
+{
+    if (!take_number(text, '.', &cut->after) || cut->after == 0) {
         return false;
     }
-    for (uint32_t tear = 0; tear < NOR_TEAR_COUNT; tear++) {
-        if (strcmp(name, NOR_TEAR_NAMES[tear]) == 0) {
-            cut->tear = tear;
-            return cut->after > 0;
+    for (cut->tear = 0; cut->tear < NOR_TEAR_COUNT; cut->tear++) {
+        size_t len = strlen(NOR_TEAR_NAMES[cut->tear]);
+        if (strncmp(*text, NOR_TEAR_NAMES[cut->tear], len) == 0 && (*text)[len] == '.') {
+            *text += len + 1;
+            return take_number(text, '\0', &cut->seed);
         }
     }
     return false;
@@ -98,15 +108,11 @@ bool powercut_parse_cuts(const char *text, struct powercut_case *out)
 {
     out->cut_count = 0;
     while (*text && out->cut_count < NOR_CUT_MAX) {
-        int len = 0;
-        if (!parse_cut(text, &out->cuts[out->cut_count], &len)) {
+        if (!take_cut(&text, &out->cuts[out->cut_count])) {
             return false;
         }
         out->cut_count++;
-        text += len;
-        if (*text == '+') {
-            text++;
-        } else if (*text) {
+        if (*text != '\0' && *text++ != '+') {
             return false;
         }
     }

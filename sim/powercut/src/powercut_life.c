@@ -62,6 +62,19 @@ static const char *name_of(const struct powercut_world *world, uint8_t image)
     return image ? world->images[image].name : "a mixture";
 }
 
+// Two records that may be followed name two slots; else a cut that takes one away leaves nothing to fall back to.
+static bool name_one_slot(const struct powercut_scenario *scenario,
+                          const struct boot_decision *decision)
+{
+    uint32_t slots = 0;
+    while (powercut_find(scenario->world, PART_TYPE_APP, (uint8_t)(0x10 + slots))) {
+        slots++;
+    }
+    const esp_ota_select_entry_t *records = decision->after;
+    return slots > 1 && otadata_is_good(&records[0]) && otadata_is_good(&records[1]) &&
+           otadata_slot(records[0].ota_seq, slots) == otadata_slot(records[1].ota_seq, slots);
+}
+
 static void judge_boot(const struct powercut_scenario *scenario, const struct nor_shared *shared,
                        const struct boot_decision *decision, struct powercut_life *life)
 {
@@ -77,6 +90,8 @@ static void judge_boot(const struct powercut_scenario *scenario, const struct no
                !shared->has_decay_in[1]) {
         FAIL(life, "otadata names ota_%d, whose image is not whole; %s boots", decision->selected,
              name);
+    } else if (name_one_slot(scenario, decision)) {
+        FAIL(life, "both records of otadata name one slot");
     }
 }
 

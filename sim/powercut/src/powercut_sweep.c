@@ -30,7 +30,7 @@ struct sweep {
     struct job *job;
     struct powercut_record *records;
     uint32_t record_max;
-    const uint8_t *critical; // [operations + 1]
+    uint8_t *critical; // [operations + 1], shared with the lives
 };
 
 static uint32_t mix(uint32_t a, uint32_t b)
@@ -286,13 +286,12 @@ static void work_in_processes(struct sweep *sweep, struct job *jobs, struct powe
 }
 
 // Without cuts: how many operations there are, and which are critical.
-static bool rehearse(struct sweep *sweep, uint8_t *critical, uint32_t max,
-                     struct powercut_totals *totals)
+static bool rehearse(struct sweep *sweep, uint32_t max, struct powercut_totals *totals)
 {
     const struct powercut_scenario *scenario = sweep->bench->scenario;
     struct powercut_case none = {.scenario = scenario};
     struct powercut_outcome out;
-    struct tracer tracer = {scenario, sweep->bench->chip->shared, critical, max};
+    struct tracer tracer = {scenario, sweep->bench->chip->shared, sweep->critical, max};
     sweep->bench->chip->observer = trace;
     sweep->bench->chip->observer_context = &tracer;
     powercut_run(sweep->bench, &none, NULL, NULL, NULL, &out);
@@ -334,7 +333,7 @@ uint32_t powercut_sweep(const struct powercut_scenario *scenario,
                               .records = records,
                               .record_max = record_max / jobs,
                               .critical = critical};
-        if (rehearse(&sweep, critical, operation_max, totals)) {
+        if (rehearse(&sweep, operation_max, totals)) {
             totals->stride = stride_of(&sweep);
             work_in_processes(&sweep, shared, totals);
             for (unsigned i = 0; i < jobs; i++) {
