@@ -95,9 +95,16 @@ def test_a_program_built_without_rollback_is_not_on_trial_unless_asked_for(alive
     assert [boot["version"] for boot in device.run(2, "--rollback", "on")[0]] == ["2-forget", "1"]
 
 
-def test_deep_sleep_is_reported_and_ends_the_run(alive):
-    boots, last, _ = alive(first="1-sleep").run(5)
-    assert len(boots) == 1 and boots[0]["end"] == "deep_sleep" and boots[0]["sleep_us"] == 5000000
+def test_a_device_wakes_from_deep_sleep_when_its_timer_says_so(alive):
+    boots, last, _ = alive(first="1-sleep").run(2)
+    assert [(boot["end"], boot["sleep_us"], boot["reset"]) for boot in boots] == [
+        ("deep_sleep", 5000000, "POWERON"), ("deep_sleep", 5000000, "DEEPSLEEP")]
+    assert last["ended"] == "max_boots"
+
+
+def test_deep_sleep_without_a_timer_ends_the_run(alive):
+    boots, last, _ = alive(first="1-coma").run(5)
+    assert len(boots) == 1 and boots[0]["end"] == "deep_sleep" and boots[0]["sleep_us"] == 0
     assert boots[0]["next_reset"] == "DEEPSLEEP" and last["ended"] == "deep_sleep"
 
 

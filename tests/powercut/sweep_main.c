@@ -228,6 +228,20 @@ static struct options parse(int argc, char **argv)
     return options;
 }
 
+// A fault that never happened has not been tried.
+static bool has_missed_fault(const struct powercut_totals *all)
+{
+    static const enum nor_fault WANTED[] = {NOR_FAULT_CUT, NOR_FAULT_UNSTABLE_READ, NOR_FAULT_DECAY,
+                                            NOR_FAULT_LOST_CACHE};
+    for (size_t i = 0; i < sizeof(WANTED) / sizeof(WANTED[0]); i++) {
+        if (all->fired[WANTED[i]] == 0) {
+            printf("no %s happened\n", NOR_FAULT_NAMES[WANTED[i]]);
+            return true;
+        }
+    }
+    return false;
+}
+
 static int sweep_wanted(const struct options *options)
 {
     struct powercut_totals all = {0};
@@ -237,7 +251,8 @@ static int sweep_wanted(const struct options *options)
             sweep_one(&g_sweep_scenarios[i], options, &all);
         }
     }
-    bool is_bad = all.failures > 0 || all.cuts == 0;
+    bool is_bad =
+        all.failures > 0 || all.cuts == 0 || (!options->scenario && has_missed_fault(&all));
     printf("faults:");
     for (int i = 0; i < NOR_FAULT_COUNT; i++) {
         printf(" %s %llu%s", NOR_FAULT_NAMES[i], (unsigned long long)all.fired[i],

@@ -21,7 +21,7 @@ enum device_end {
     DEVICE_END_INT_WATCHDOG, // ESP_EXIT_INT_WDT
     DEVICE_END_BROWNOUT,     // ESP_EXIT_BROWNOUT
     DEVICE_END_POWER_CUT,    // ESP_EXIT_POWER_CUT, or somebody else's SIGKILL
-    DEVICE_END_DEEP_SLEEP,   // nobody wakes it
+    DEVICE_END_DEEP_SLEEP,   // sleep_us says for how long
     DEVICE_END_IDLE,         // exit code 0: nothing is left to run
     DEVICE_END_SWITCHED_OFF, // stop_fd became readable; the program was killed
 };

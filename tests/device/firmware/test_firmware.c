@@ -8,7 +8,7 @@
 //     ...-hang            runs for ever without a sign of life
 //     ...-feed            feeds the watchdog for a while without confirming, then confirms
 //     ...-exit            leaves without confirming      ...-exit3   leaves with code 3
-//     ...-forget          restarts without confirming    ...-sleep   goes to deep sleep
+//     ...-forget          restarts without confirming    ...-sleep   goes to deep sleep, ...-coma for ever
 //     ...-wait            confirms and waits for ever
 
 #include <signal.h>
@@ -111,6 +111,8 @@ static void behave(const char *kind, bool is_odd)
         update(is_odd ? "/even.bin" : "/odd.bin");
     } else if (strcmp(kind, "restart") == 0) {
         esp_restart();
+    } else if (strcmp(kind, "coma") == 0) {
+        esp_deep_sleep_start();
     } else if (strcmp(kind, "sleep") == 0) {
         esp_deep_sleep(5000000);
     } else if (strcmp(kind, "wait") == 0) {
