@@ -213,7 +213,9 @@ static esp_err_t confirm(void)
     esp_ota_img_states_t state;
     esp_err_t err = esp_ota_get_state_partition(running, &state);
     if (err == ESP_OK && state != ESP_OTA_IMG_VALID) {
-        return esp_ota_mark_app_valid_cancel_rollback();
+        err = esp_ota_mark_app_valid_cancel_rollback();
+        // fact: ESP-IDF's answer when no record may be followed, as after a decayed record beside a refused one
+        return err == ESP_FAIL ? esp_ota_set_boot_partition(running) : err;
     }
     return err == ESP_ERR_NOT_FOUND || err == ESP_ERR_NOT_SUPPORTED ? ESP_OK : err;
 }
