@@ -8,6 +8,7 @@
 #   include/esp-https-ota/include      public headers; ../bootloader_flash as tests of ESP-IDF expect it beside them
 #   include/esp-https-ota/config       sdkconfig.h for programs that have none of their own
 #   share/esp-https-ota/idf            what an ESP-IDF project finds under IDF_PATH
+#   share/esp-https-ota/python         the pytest plugin: put it on PYTHONPATH, or give it to pip
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -52,6 +53,8 @@ foreach(port sim/device sim/nor_flash sim/efuse)
 endforeach()
 install(DIRECTORY components/bootloader_support/bootloader_flash components/bootloader_support/include_bootloader DESTINATION ${ota_include})
 install(FILES components/esp_common/include/sdkconfig.h DESTINATION ${ota_include}/config)
+install(DIRECTORY tools/pytest-esp-ota/ DESTINATION ${CMAKE_INSTALL_DATADIR}/esp-https-ota/python
+    PATTERN __pycache__ EXCLUDE PATTERN *.egg-info EXCLUDE)
 install(DIRECTORY idf DESTINATION ${CMAKE_INSTALL_DATADIR}/esp-https-ota PATTERN __pycache__ EXCLUDE)
 
 set(OTA_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/EspHttpsOta)

@@ -224,6 +224,7 @@ static int live(struct run *r)
     struct device_life_options options = {
         .path = r->path,
         .chip = r->chip,
+        .flash_key = cli_flash_key(),
         .reset = r->reset,
         .rollback = r->rollback,
         .watchdog_ms = r->watchdog_s * 1000,
@@ -320,6 +321,7 @@ enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK, OPT_MAX_BOOTS, OPT_WATCHDOG };
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"max-boots", required_argument, NULL, OPT_MAX_BOOTS},
     {"watchdog", required_argument, NULL, OPT_WATCHDOG},
@@ -398,6 +400,7 @@ const struct cli_command device_run_command = {
         "                     esp_task_wdt_reset() for S seconds is reset; 30 if not given, 0: "
         "never\n"
         "  --chip C           its chip, if neither FLASH.efuse nor an image tells\n"
+        "  --flash-key FILE   key of an encrypted flash, if it is not FLASH.key\n"
         "  --json             one object a boot, one a line, and one at the end; the program's "
         "output goes to\n"
         "                     standard error\n\n"
