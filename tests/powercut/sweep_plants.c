@@ -36,7 +36,8 @@ enum plant {
 const struct sweep_plant SWEEP_PLANTS[] = {
     {"early_record", "the boot record is written before the image is verified", "first"},
     {"blind_bootloader", "the same, and the bootloader does not verify", "over_older"},
-    {"active_erased", "both boot records are erased before one is written", "over_older_rollback"},
+    {"active_erased", "both boot records are erased before one is written",
+     "with_factory_rollback"},
     {"wrong_record", "the active boot record is replaced instead of the other", "three_slots"},
     {"state_last", "the state of a boot record is written after its CRC", "crash_loop"},
     {"confirm_in_place", "a state is programmed over another without erasing", "first_rollback"},
