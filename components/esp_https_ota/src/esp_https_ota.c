@@ -268,7 +268,9 @@ static esp_err_t open_source(struct session *session, const esp_https_ota_config
                                        .ext = config->ext,
                                        .range_size =
                                            config->partial_http_download ? range_size : 0};
-    esp_http_client_handle_t client = esp_http_client_init(config->http_config);
+    esp_http_client_config_t http = *config->http_config;
+    http.save_client_session = true; // a connection that is made again costs less
+    esp_http_client_handle_t client = esp_http_client_init(&http);
     if (!client) {
         return ESP_FAIL;
     }
