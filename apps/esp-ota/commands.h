@@ -26,6 +26,7 @@ extern const struct cli_command nvs_dump_command;
 extern const struct cli_command nvs_get_command;
 extern const struct cli_command nvs_set_command;
 extern const struct cli_command device_run_command;
+extern const struct cli_command project_build_command;
 extern const struct cli_command trust_show_command;
 extern const struct cli_command trust_set_command;
 extern const struct cli_command trust_add_command;

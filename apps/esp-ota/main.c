@@ -31,6 +31,7 @@ static const struct cli_command *const COMMANDS[] = {
     &image_verify_command,
     &image_build_command,
     &device_run_command,
+    &project_build_command,
     &rehearse_command,
     &image_sign_command,
     &key_generate_command,
