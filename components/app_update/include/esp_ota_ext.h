@@ -56,6 +56,9 @@ esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle) ESP_MUST_CHECK;
  */
 esp_err_t esp_ota_get_image_policy(struct image_policy *policy) ESP_MUST_CHECK;
 
+/** Whether esp_ota_revoke_secure_boot_public_key() would do it; burns nothing. Logs what is against it. @return as there */
+esp_err_t esp_ota_check_revocation(esp_ota_secure_boot_public_key_index_t index) ESP_MUST_CHECK;
+
 // ----------------------------------------------------------------------- resume journal
 //
 // The last two sectors of a slot that is not running hold which image is being written there and how far it is. They are
