@@ -13,8 +13,8 @@ extern "C" {
 
 // ----------------------------------------------------------------------- erasing and programming
 //
-// A session with OTA_WITH_SEQUENTIAL_WRITES erases as it goes: a sector that holds the wanted bytes is kept, a blank one is
-// programmed, anything else is erased in the largest unit of the chip that begins there and does not reach beyond the image.
+// A session with OTA_WITH_SEQUENTIAL_WRITES erases as it goes: a sector that holds the wanted bytes is programmed once
+// more without an erase, anything else is erased in the largest unit of the chip that begins there and does not reach beyond the image.
 // Sectors are compared when a write brings at least 4096 bytes for them. Bytes are read back once, when they are programmed.
 
 #define ESP_OTA_ERASE_AHEAD_MAX                                                                    \
