@@ -92,7 +92,7 @@ function(ota_test name)
             ${PROJECT_SOURCE_DIR}/components/${arg_PRIVATE_OF}/src)
     endif()
     if(NOT arg_TIMEOUT)
-        set(arg_TIMEOUT 60)
+        set(arg_TIMEOUT 300) # a hang is noticed, a busy machine is none
     endif()
     if(NOT arg_LABELS)
         set(arg_LABELS unit)

@@ -20,6 +20,7 @@ extern const struct cli_command otadata_reject_command;
 extern const struct cli_command otadata_healthy_command;
 extern const struct cli_command update_command;
 extern const struct cli_command boot_command;
+extern const struct cli_command prove_command;
 extern const struct cli_command rehearse_command;
 extern const struct cli_command explain_command;
 extern const struct cli_command nvs_dump_command;

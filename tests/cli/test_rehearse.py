@@ -76,16 +76,15 @@ def test_a_narrow_window_and_a_part_that_erases_fast_leave_little_to_gain(rehear
     assert answer["ours"]["seconds"] < 1.1 * answer["esp_idf"]["seconds"]
 
 
-def test_a_blank_slot_is_not_erased(rehearse):
-    blank, old = rehearse("--slot", "blank"), rehearse("--slot", "old")
-    assert blank["ours"]["seconds"] < old["ours"]["seconds"]
-    assert blank["ours"]["erased_bytes"] <= 3 * 4096  # boot choice and journal
-    assert blank["esp_idf"]["erased_bytes"] == old["esp_idf"]["erased_bytes"]
+def test_what_looks_blank_is_erased_all_the_same(rehearse):
+    blank, other = rehearse("--slot", "blank"), rehearse("--slot", "other")
+    assert blank["ours"]["erased_bytes"] == other["ours"]["erased_bytes"]
 
 
-def test_a_slot_that_holds_the_image_is_not_written(rehearse, images):
+def test_of_a_slot_that_holds_the_image_only_the_beginning_is_erased(rehearse, images):
     same = rehearse(old=images[1])
-    assert same["ours"]["programmed_bytes"] < SIZE / 2  # the first unit is erased while the first bytes are on their way
+    assert same["ours"]["erased_bytes"] < SIZE / 2  # the first unit is erased while the first bytes are on their way
+    assert same["ours"]["programmed_bytes"] >= SIZE
     assert same["ours"]["seconds"] < rehearse("--slot", "other")["ours"]["seconds"]
 
 
@@ -99,7 +98,7 @@ def test_erasing_early_hides_erases_behind_the_handshake(rehearse):
     link = ("--link", "500KB/s,20ms,32KB,handshake=2s")
     late, early = rehearse(*link), rehearse(*link, "--erase-early", "1MB")
     assert early["ours"]["seconds"] < late["ours"]["seconds"] - 0.3
-    assert early["ours"]["erase_seconds"] == pytest.approx(late["ours"]["erase_seconds"], rel=0.5)
+    assert early["ours"]["erase_seconds"] >= late["ours"]["erase_seconds"]
     assert late["handshake_seconds"] == 2
 
 

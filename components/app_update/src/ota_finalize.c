@@ -11,6 +11,7 @@
 #include "flash_ops.h"
 #include "ota_tail.h"
 #include "partition_table.h"
+#include "signature_policy.h"
 
 static const char *TAG = "esp_ota_ops";
 
@@ -73,6 +74,25 @@ static esp_err_t verify_image(const esp_partition_t *where, const esp_partition_
     return ESP_ERR_OTA_VALIDATE_FAILED;
 }
 
+// fact: with Secure Boot v1 the bootloader verifies the table's signature, so one without would be the last this device reads
+static esp_err_t verify_table_signature(const esp_partition_t *where)
+{
+    struct ota_trust trust;
+    if (ota_trust_load(&trust) != ESP_OK) {
+        return ESP_ERR_OTA_VALIDATE_FAILED;
+    }
+    if (trust.signature.scheme != SIGNATURE_V1 || !signature_is_secure_boot_on()) {
+        return ESP_OK;
+    }
+    enum image_fault fault =
+        signature_verify_table(read_partition, (void *)where, &trust.signature);
+    if (fault == IMAGE_OK) {
+        return ESP_OK;
+    }
+    ESP_LOGE(TAG, "partition table in %s: %s", where->label, image_fault_text(fault));
+    return ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
 static esp_err_t verify_table(const esp_partition_t *where)
 {
     uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
@@ -86,7 +106,7 @@ static esp_err_t verify_table(const esp_partition_t *where)
     }
     struct partition_table_check check = partition_table_verify(table, flash_size);
     if (check.fault == PARTITION_TABLE_OK) {
-        return ESP_OK;
+        return verify_table_signature(where);
     }
     ESP_LOGE(TAG, "partition table, record %" PRIu32 ": %s", check.index,
              partition_table_fault_text(check.fault));
@@ -389,6 +409,19 @@ static esp_err_t give_up(const struct pending *pending, esp_err_t why)
     return err == ESP_OK ? why : err;
 }
 
+// A cut while the record was written can have left it with bits that decay before the copy is done: programmed once more
+// they are firm.
+static esp_err_t refresh_record(const struct pending *pending)
+{
+    struct ota_tail_header header;
+    int sector;
+    esp_err_t err = ota_tail_read(pending->holder, &header, &sector);
+    if (err == ESP_OK && sector == pending->sector) {
+        err = ota_tail_write(pending->holder, sector, &header);
+    }
+    return err == ESP_OK ? esp_flash_sync(pending->holder->flash_chip) : err;
+}
+
 static esp_err_t finish(const struct pending *pending)
 {
     const struct ota_tail_copy *copy = &pending->copy;
@@ -425,7 +458,8 @@ static esp_err_t finish(const struct pending *pending)
         return err;
     }
     ESP_LOGW(TAG, "completing the interrupted copy from %s to %s", src.label, dst.label);
-    return copy_and_clear(&src, &dst, pending);
+    err = refresh_record(pending);
+    return err != ESP_OK ? err : copy_and_clear(&src, &dst, pending);
 }
 
 static bool concerns(const struct pending *pending, const esp_partition_t *partition)
