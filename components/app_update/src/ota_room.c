@@ -65,13 +65,12 @@ static esp_err_t holds(const struct ota_room *room, const uint8_t *data, bool *o
     return ESP_OK;
 }
 
-// The end of what may be erased as part of a larger unit.
+// The end of what may be erased as part of a larger unit; within the last sector, if the image ends there.
 static uint32_t erase_limit(const struct ota_room *room)
 {
-    uint32_t sector = room->partition->erase_size;
     uint32_t limit = room->partition->size;
     if (room->image_end > 0 && room->image_end < limit) {
-        limit = (room->image_end + sector - 1) / sector * sector;
+        limit = room->image_end;
     } else if (room->ready_end < room->known_end) {
         limit = room->known_end;
     }
@@ -82,12 +81,12 @@ static uint32_t largest_unit(const struct ota_room *room)
 {
     const esp_partition_t *partition = room->partition;
     const struct flash_geometry *geometry = &partition->flash_chip->geometry;
-    uint32_t limit = erase_limit(room);
+    uint32_t end = erase_limit(room) + partition->erase_size; // of no unit
     for (int i = 0; i < 4 && geometry->erase_units[i] > partition->erase_size; i++) {
         uint32_t unit = geometry->erase_units[i];
         bool begins_here = (partition->address + room->ready_end) % unit == 0;
         bool is_allowed = room->unit_max == 0 || unit <= room->unit_max;
-        if (begins_here && is_allowed && room->ready_end + unit <= limit) {
+        if (begins_here && is_allowed && room->ready_end + unit < end) {
             return unit;
         }
     }
