@@ -81,4 +81,5 @@ bool check_image(const struct vector_row *row, char *why);
 bool check_fields(const struct vector_row *row, char *why);
 bool check_otadata_step(const struct vector_row *row, char *why);
 bool check_pre_encrypted(const struct vector_row *row, char *why);
+bool check_delta(const struct vector_row *row, char *why);
 void run_boot_decisions(const char *path, struct vector_tally *tally);
