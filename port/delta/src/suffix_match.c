@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SWITCH_GAIN                                                                                \
-    8 // chosen: bytes a new diagonal must match more than the current one; C. Percival's figure, kept
+#ifndef SWITCH_GAIN
+#define SWITCH_GAIN 8
+#endif
 
 struct matcher {
     const uint8_t *old_bytes;
