@@ -13,10 +13,11 @@
 #define HASH_BITS    18
 
 // Prices, measured on real patches.
-#define PRICE_OPEN     (10 * PRICE_BIT) // lengths and flags of a copy, without its place
+#define PRICE_OPEN     (12 * PRICE_BIT) // lengths and flags of a copy, without its place
 #define PRICE_EQUAL    1                // a byte that is as predicted
 #define PRICE_DIFFERS  (7 * PRICE_BIT)  // one that is not
-#define PRICE_MISS     (4 * PRICE_BIT)  // the first such after good ones
+#define PRICE_MISS     (3 * PRICE_BIT)  // the first such after good ones
+#define PRICE_TARGET   (8 * PRICE_BIT + PRICE_BIT / 2) // a reference to something else
 #define PRICE_LITERALS (3 * PRICE_BIT)  // a run of literals
 
 // A diagonal: copies with this difference between source and place.
@@ -26,6 +27,7 @@ struct lane {
     bool has_differed; // the last byte
     int64_t price;     // of the cheapest way to here with a copy on it
     uint32_t start;    // where that copy begins
+    int32_t corrected;  // source of the reference whose target has been paid for
     uint32_t match_end; // an exact match is known to last until here
 };
 
@@ -122,7 +124,7 @@ static void add_lane(struct planner *p, int32_t diagonal, bool is_new, uint32_t 
         }
     }
     unsigned at = p->lane_count < LANES_MAX ? p->lane_count++ : worst;
-    p->lanes[at] = (struct lane){diagonal, is_new, false, PRICE_NEVER, 0, match_end};
+    p->lanes[at] = (struct lane){diagonal, is_new, false, PRICE_NEVER, 0, -1, match_end};
 }
 
 static void search_old(struct planner *p, int32_t at)
@@ -186,6 +188,17 @@ static int64_t byte_price(const struct planner *p, struct lane *lane, int32_t at
     if (from < 0 || from >= p->old_len) {
         return PRICE_NEVER;
     }
+    const struct image_sweep *o = p->in->old_sweep;
+    const struct image_sweep *n = p->in->new_sweep;
+    uint8_t inside = o->inside[from];
+    if (inside && inside == n->inside[at] && o->kind[from - inside + 1] == n->kind[at - inside + 1]) {
+        if (p->in->old_file.bytes[from] == p->in->new_file.bytes[at]) {
+            return PRICE_EQUAL;
+        }
+        bool is_paid = lane->corrected == from - inside;
+        lane->corrected = from - inside;
+        return is_paid ? PRICE_EQUAL : PRICE_TARGET;
+    }
     bool differs = p->in->old_file.bytes[from] != p->in->new_file.bytes[at];
     bool is_first = differs && !lane->has_differed;
     lane->has_differed = differs;
@@ -200,6 +213,7 @@ static bool advance_lane(struct planner *p, struct lane *lane, int32_t at)
         lane->price = opened;
         lane->start = (uint32_t)at;
         lane->has_differed = false;
+        lane->corrected = -1;
     }
     int64_t price = byte_price(p, lane, at);
     if (price == PRICE_NEVER) {

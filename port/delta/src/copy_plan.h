@@ -5,11 +5,13 @@
 #pragma once
 
 #include "delta_decoder.h"
-#include "delta_encoder.h"
+#include "image_sweep.h"
 
 #define PRICE_BIT 16u // prices are in 1/16 bit
 
 struct plan_input {
+    const struct image_sweep *old_sweep;
+    const struct image_sweep *new_sweep;
     struct delta_file old_file; // normalised: what a copy brings is judged by it
     struct delta_file new_file; // normalised
     const uint8_t *new_bytes;   // as they are: what copies from the new image must match

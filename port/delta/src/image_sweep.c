@@ -40,6 +40,9 @@ static esp_err_t sweep_all(struct image_sweep *sweep)
         if (err == ESP_OK && unit.is_reference) {
             sweep->kind[at] = (uint8_t)unit.kind;
             sweep->target[at] = unit.target;
+            for (uint8_t i = 0; i < unit.len; i++) {
+                sweep->inside[at + i] = i + 1;
+            }
         }
     }
     return err;
@@ -49,8 +52,9 @@ esp_err_t image_sweep_init(struct image_sweep *sweep, const struct delta_file *f
 {
     *sweep = (struct image_sweep){.file = *file};
     sweep->kind = malloc(file->len + 1);
+    sweep->inside = calloc(file->len + 1, 1);
     sweep->target = malloc((file->len + 1) * sizeof(*sweep->target));
-    if (!sweep->kind || !sweep->target) {
+    if (!sweep->kind || !sweep->inside || !sweep->target) {
         image_sweep_free(sweep);
         return ESP_ERR_NO_MEM;
     }
@@ -63,8 +67,10 @@ esp_err_t image_sweep_init(struct image_sweep *sweep, const struct delta_file *f
 void image_sweep_free(struct image_sweep *sweep)
 {
     free(sweep->kind);
+    free(sweep->inside);
     free(sweep->target);
     sweep->kind = NULL;
+    sweep->inside = NULL;
     sweep->target = NULL;
 }
 
