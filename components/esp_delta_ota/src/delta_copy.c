@@ -36,6 +36,10 @@ static void predict(const struct delta_decoder *decoder, struct transfer *t, uin
 {
     const struct delta_segment *segment = delta_follower_at(&decoder->follower, decoder->new_at);
     t->has_place = segment && decoder->walk.segment;
+    if (t->unit.kind == UNIT_OFFSET) { // does not move, but may be corrected like what does
+        t->target = t->unit.target;
+        t->is_aimed = true;
+    }
     if (!t->has_place || !t->unit.is_reference) {
         return;
     }
@@ -51,7 +55,7 @@ static void predict(const struct delta_decoder *decoder, struct transfer *t, uin
 static bool decide_hit(struct delta_decoder *decoder, const struct transfer *t, int answer)
 {
     uint32_t kind = t->unit.kind * 2 + t->has_changed;
-    uint32_t content = t->unit.is_reference ? t->unit.target >> 2 : t->old_word & 0xFFFF;
+    uint32_t content = delta_unit_content(decoder->layout.arch, &t->unit, t->old_word);
     struct delta_decision decision = {
         .direct = &decoder->flags[t->unit.kind][t->has_changed][decoder->history % FLAG_HISTORIES],
         .hash_count = 2,
@@ -71,6 +75,10 @@ static bool find_true_target(const struct delta_decoder *decoder, const struct t
     struct delta_unit other = is_xtensa ? delta_unit_xtensa(truth, unit->len, t->pc)
                                         : delta_unit_riscv(truth, unit->len, t->pc);
     *target = other.target;
+    bool is_offset = unit->kind == UNIT_OFFSET && (other.kind == UNIT_OFFSET || other.kind == UNIT_LOW_I || other.kind == UNIT_LOW_S);
+    if (is_offset) {
+        other.kind = unit->kind;
+    }
     if (unit->kind == UNIT_POINTER) {
         *target = delta_load(truth, 4);
     } else if (other.kind != unit->kind || other.len != unit->len) {

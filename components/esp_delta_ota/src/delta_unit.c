@@ -41,3 +41,15 @@ bool delta_unit_aim(enum delta_arch arch, const struct delta_unit *unit, uint8_t
     return arch == ARCH_XTENSA ? delta_unit_aim_xtensa(unit, bytes, pc, target)
                                : delta_unit_aim_riscv(unit, bytes, pc, target);
 }
+
+uint32_t delta_unit_content(enum delta_arch arch, const struct delta_unit *unit, uint32_t word)
+{
+    if (unit->is_reference) {
+        return unit->target >> 2;
+    }
+    if (unit->kind == UNIT_OFFSET) {
+        uint32_t op = arch == ARCH_XTENSA ? word & 0xF00F : unit->len == 4 ? word & 0x707F : word & 0xE003;
+        return op << 12 ^ unit->target;
+    }
+    return word;
+}

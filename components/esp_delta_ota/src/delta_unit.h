@@ -23,6 +23,7 @@ enum delta_unit_kind {
     UNIT_JAL,      // RISC-V
     UNIT_C_JUMP,   // RISC-V c.j, c.jal
     UNIT_C_BRANCH, // RISC-V c.beqz, c.bnez
+    UNIT_OFFSET,   // an instruction with a constant: an offset in a structure or stack frame, a small number
     UNIT_SHORT,    // another instruction of 2 bytes
     UNIT_LONG,     // another instruction of 3 or 4 bytes
     UNIT_KINDS
@@ -42,7 +43,7 @@ struct delta_unit {
     uint8_t read;      // RISC-V: base register of UNIT_LOW_*
     bool is_reference; // target is an address that may have moved
     bool is_pc_based;  // UNIT_LOW_*: its upper part is an auipc
-    uint32_t target;
+    uint32_t target;   // of references; of UNIT_OFFSET the constant, in bytes
     uint32_t upper_pc; // UNIT_LOW_* with is_pc_based: address of the auipc
 };
 
@@ -59,6 +60,9 @@ bool delta_unit_aim_xtensa(const struct delta_unit *unit, uint8_t *bytes, uint32
                            uint32_t target);
 bool delta_unit_aim_riscv(const struct delta_unit *unit, uint8_t *bytes, uint32_t pc,
                           uint32_t target);
+
+// What of a unit says which instruction it is, its constant included but not its registers.
+uint32_t delta_unit_content(enum delta_arch arch, const struct delta_unit *unit, uint32_t word);
 
 // Whether a word looks like the address of something in flash or RAM.
 bool delta_unit_is_address(enum delta_arch arch, uint32_t word);

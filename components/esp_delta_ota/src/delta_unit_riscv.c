@@ -26,11 +26,31 @@ static const struct immediate BRANCH_OFFSET = {13, {0, 8, 9, 10, 11, 25, 26, 27,
 static const struct immediate C_JUMP_OFFSET = {12, {0, 3, 4, 5, 11, 2, 7, 6, 9, 10, 8, 12}};
 static const struct immediate C_BRANCH_OFFSET = {9, {0, 3, 4, 10, 11, 2, 5, 6, 12}};
 
+// Offsets of compressed loads and stores. The tables name no bit 1, as they are multiples of 4.
+static const struct immediate C_LW_OFFSET = {8, {0, 0, 6, 10, 11, 12, 5, 0}};
+static const struct immediate C_LWSP_OFFSET = {9, {0, 0, 4, 5, 6, 12, 2, 3, 0}};
+static const struct immediate C_SWSP_OFFSET = {9, {0, 0, 9, 10, 11, 12, 7, 8, 0}};
+
+static const struct immediate *c_offset_of(uint32_t half)
+{
+    switch ((half & 3) | (half >> 13) << 2) {
+    case 2 << 2: // c.lw
+    case 6 << 2: // c.sw
+        return &C_LW_OFFSET;
+    case 2 << 2 | 2:
+        return &C_LWSP_OFFSET;
+    case 6 << 2 | 2:
+        return &C_SWSP_OFFSET;
+    default:
+        return 0;
+    }
+}
+
 static uint32_t read_immediate(const struct immediate *format, uint32_t word)
 {
     uint32_t value = 0;
     for (unsigned i = 1; i < format->bits; i++) {
-        value |= (word >> format->at[i] & 1) << i;
+        value |= format->at[i] > 0 ? (word >> format->at[i] & 1) << i : 0;
     }
     return delta_extend(value, format->bits);
 }
@@ -43,6 +63,12 @@ static bool write_immediate(const struct immediate *format, uint8_t *bytes, uint
         return false;
     }
     for (unsigned i = 1; i < format->bits; i++) {
+        if (format->at[i] == 0) {
+            if (value >> i & 1) {
+                return false;
+            }
+            continue;
+        }
         word = (word & ~(1u << format->at[i])) | (value >> i & 1) << format->at[i];
     }
     delta_store(bytes, len, word);
@@ -73,6 +99,10 @@ static struct delta_unit read_short(uint32_t half, uint32_t pc)
         unit.target = pc + read_immediate(&C_BRANCH_OFFSET, half);
     } else {
         unit.written = written_by_short(half);
+    }
+    if (c_offset_of(half)) {
+        unit.kind = UNIT_OFFSET;
+        unit.target = read_immediate(c_offset_of(half), half);
     }
     return unit;
 }
@@ -140,6 +170,17 @@ bool delta_unit_aim_riscv(const struct delta_unit *unit, uint8_t *bytes, uint32_
         break;
     case UNIT_LOW_S:
         word = (word & 0x01FFF07F) | delta_bits(low, 5, 7) << 25 | delta_bits(low, 0, 5) << 7;
+        break;
+    case UNIT_OFFSET:
+        if (unit->len == 2) {
+            return write_immediate(c_offset_of(word), bytes, 2, target);
+        }
+        if (!delta_fits(target, 12)) {
+            return false;
+        }
+        word = (word & 0x7F) == OP_STORE || (word & 0x7F) == OP_STOREFP
+                   ? (word & 0x01FFF07F) | delta_bits(target, 5, 7) << 25 | delta_bits(target, 0, 5) << 7
+                   : (word & 0xFFFFF) | target << 20;
         break;
     default:
         return false;

@@ -32,6 +32,26 @@ static struct delta_unit read_si(struct delta_unit unit, uint32_t word, uint32_t
     return unit;
 }
 
+// Constants of loads, stores and additions: unsigned bytes, scaled by the size of what is loaded; addi's is signed.
+static const uint8_t SCALE_SHIFT[16] = {[1] = 1, [2] = 2, [5] = 1, [6] = 2, [9] = 1, [12] = 0, [13] = 8};
+#define HAS_CONSTANT 0x3277u // bit r: l8ui l16ui l32i, s8i s16i s32i, l16si, addi, addmi
+#define OP_RRI8      2
+#define OP_L32I_N    8
+#define OP_S32I_N    9
+
+static void read_constant(struct delta_unit *unit, uint32_t word)
+{
+    uint32_t op = word & 15;
+    uint32_t r = delta_bits(word, 12, 4);
+    if (op == OP_RRI8 && (HAS_CONSTANT >> r & 1)) {
+        unit->kind = UNIT_OFFSET;
+        unit->target = (r >= 12 ? delta_extend(word >> 16, 8) : word >> 16) << SCALE_SHIFT[r];
+    } else if (op == OP_L32I_N || op == OP_S32I_N) {
+        unit->kind = UNIT_OFFSET;
+        unit->target = r << 2;
+    }
+}
+
 // Zero bytes pad functions; a function begins with `entry` at a multiple of 4. When a unit would run over such a beginning,
 // reading was out of step.
 static bool runs_over_entry(const uint8_t *bytes, uint32_t len, uint32_t pc, uint32_t *to_entry)
@@ -69,6 +89,8 @@ struct delta_unit delta_unit_xtensa(const uint8_t *bytes, uint32_t len, uint32_t
         if (op == 12 && (word & 0x80)) { // beqz.n, bnez.n
             unit.kind = UNIT_BRANCH;
             unit.target = pc + 4 + (delta_bits(word, 4, 2) << 4 | delta_bits(word, 12, 4));
+        } else {
+            read_constant(&unit, word);
         }
         return unit;
     }
@@ -88,6 +110,7 @@ struct delta_unit delta_unit_xtensa(const uint8_t *bytes, uint32_t len, uint32_t
         unit.target = pc + 4 + delta_extend(word >> 16, 8);
         return unit;
     default:
+        read_constant(&unit, word);
         return unit;
     }
 }
@@ -120,6 +143,22 @@ static bool aim_branch(const struct delta_unit *unit, uint8_t *bytes, uint32_t o
     return delta_fits(offset, 8) && put_field(bytes, 16, 8, offset);
 }
 
+static bool put_constant(const struct delta_unit *unit, uint8_t *bytes, uint32_t value)
+{
+    if (unit->len == 2) {
+        if ((value & 3) != 0 || value >= 64) {
+            return false;
+        }
+        bytes[1] = (uint8_t)((bytes[1] & 15) | value >> 2 << 4);
+        return true;
+    }
+    uint32_t r = bytes[1] >> 4;
+    uint32_t mask = (1u << SCALE_SHIFT[r]) - 1;
+    uint32_t scaled = r >= 12 ? (uint32_t)((int32_t)value >> SCALE_SHIFT[r]) : value >> SCALE_SHIFT[r];
+    bool fits = r >= 12 ? delta_fits(scaled, 8) : scaled < 256;
+    return (value & mask) == 0 && fits && put_field(bytes, 16, 8, scaled);
+}
+
 bool delta_unit_aim_xtensa(const struct delta_unit *unit, uint8_t *bytes, uint32_t pc,
                            uint32_t target)
 {
@@ -135,6 +174,8 @@ bool delta_unit_aim_xtensa(const struct delta_unit *unit, uint8_t *bytes, uint32
         return delta_fits(offset, 18) && put_field(bytes, 6, 18, offset);
     case UNIT_BRANCH:
         return aim_branch(unit, bytes, offset);
+    case UNIT_OFFSET:
+        return put_constant(unit, bytes, target);
     default:
         return false;
     }

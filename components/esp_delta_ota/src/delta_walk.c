@@ -76,11 +76,14 @@ static void add_upper_part(const struct delta_walk *walk, struct delta_unit *uni
     if (unit->read == 0 || !(walk->has_upper >> unit->read & 1)) {
         return;
     }
-    unit->target += walk->upper[unit->read];
-    unit->upper_pc = walk->upper_pc[unit->read];
-    unit->is_pc_based = (walk->is_pc_based >> unit->read & 1) != 0;
-    // a lui also makes plain constants
-    unit->is_reference = unit->is_pc_based || delta_unit_is_address(ARCH_RISCV, unit->target);
+    uint32_t target = unit->target + walk->upper[unit->read];
+    bool is_pc_based = (walk->is_pc_based >> unit->read & 1) != 0;
+    if (is_pc_based || delta_unit_is_address(ARCH_RISCV, target)) { // a lui also makes plain constants
+        unit->target = target;
+        unit->upper_pc = walk->upper_pc[unit->read];
+        unit->is_pc_based = is_pc_based;
+        unit->is_reference = true;
+    }
 }
 
 static esp_err_t resolve_riscv(struct delta_walk *walk, struct delta_unit *unit)
@@ -98,6 +101,7 @@ static esp_err_t resolve_riscv(struct delta_walk *walk, struct delta_unit *unit)
     case UNIT_LOW_I:
     case UNIT_LOW_S:
         add_upper_part(walk, unit);
+        unit->kind = unit->is_reference ? unit->kind : UNIT_OFFSET;
         break;
     case UNIT_JAL:
     case UNIT_BRANCH:
