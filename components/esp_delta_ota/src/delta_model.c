@@ -121,7 +121,7 @@ void delta_model_init(struct delta_model *model, unsigned inputs_max, delta_comp
         pool[i] = COMPACT_INITIAL;
     }
     for (uint32_t i = 0; i < weight_sets * inputs_max; i++) {
-        weights[i] = (int32_t)(WEIGHT_ONE * 4 / 3 / inputs_max);
+        weights[i] = 0;
     }
 }
 
@@ -151,13 +151,14 @@ int delta_model_decide(struct delta_model *model, const struct delta_decision *d
     int32_t *weights = model->weights + (size_t)decision->weight_set * model->inputs_max;
     uint32_t probability = direct ? precise_probability(*decision->direct) : 0;
     int64_t sum = 0;
+    int32_t base = (int32_t)(WEIGHT_ONE * 4 / 3 / count);
     for (unsigned i = 0; i < count; i++) {
         if (i >= direct) {
             slots[i] = pool_slot(model, decision->hashes[i - direct]);
             probability = compact_probability(*slots[i]);
         }
         opinions[i] = opinion_of(probability);
-        sum += (int64_t)weights[i] * opinions[i];
+        sum += (int64_t)(base + weights[i]) * opinions[i];
     }
     if (count > 1) {
         probability = probability_of((int32_t)(sum / WEIGHT_ONE));
