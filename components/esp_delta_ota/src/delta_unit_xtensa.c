@@ -75,7 +75,7 @@ struct delta_unit delta_unit_xtensa(const uint8_t *bytes, uint32_t len, uint32_t
         unit = (struct delta_unit){.kind = UNIT_POINTER, .len = 4, .target = delta_load(bytes, 4)};
         return unit;
     }
-    if (bytes[0] == 0) {
+    if (bytes[0] == 0 || op >= 14) {
         return unit;
     }
     if (runs_over_entry(bytes, len, pc, &to_entry) || len < wanted) {
