@@ -52,6 +52,32 @@ static void read_constant(struct delta_unit *unit, uint32_t word)
     }
 }
 
+// Which op2 exist for each op1 of op0 = 0, a bit each.
+static const uint16_t QRST_EXISTS[16] = {0xFF7F, 0xBF5F, 0xFD1F, 0xFFFF, 0xFFFF, 0xFFFF, 0,      0,
+                                         0x0033, 0x0011, 0xFF37, 0x3FFE, 0,      0,      0,      0};
+
+// Whether there is such an instruction. What compilers do not make counts as missing too: most of it is met when reading is out of step.
+static bool exists(uint32_t word)
+{
+    uint32_t r = delta_bits(word, 12, 4);
+    switch (word & 15) {
+    case 0:
+        return QRST_EXISTS[delta_bits(word, 16, 4)] >> (word >> 20) & 1;
+    case OP_RRI8:
+        return r != 3 && r != 8;
+    case 3: // floating point loads and stores
+        return (r & 3) == 0;
+    case OP_SI:
+        return delta_bits(word, 4, 4) != 7 || r <= 1 || (r >= 8 && r <= 10);
+    case 4: // multiply and add, vectors
+        return false;
+    case 13:
+        return r == 0 || r == 15;
+    default:
+        return true;
+    }
+}
+
 // Zero bytes pad functions; a function begins with `entry` at a multiple of 4. When a unit would run over such a beginning,
 // reading was out of step.
 static bool runs_over_entry(const uint8_t *bytes, uint32_t len, uint32_t pc, uint32_t *to_entry)
@@ -80,6 +106,9 @@ struct delta_unit delta_unit_xtensa(const uint8_t *bytes, uint32_t len, uint32_t
     }
     if (runs_over_entry(bytes, len, pc, &to_entry) || len < wanted) {
         unit.len = (uint8_t)(to_entry > 0 && to_entry < len ? to_entry : len);
+        return unit;
+    }
+    if (!exists(delta_load(bytes, wanted))) {
         return unit;
     }
     unit.len = (uint8_t)wanted;
