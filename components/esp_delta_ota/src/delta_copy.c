@@ -44,7 +44,11 @@ static void predict(const struct delta_decoder *decoder, struct transfer *t, uin
         return;
     }
     t->pc = segment->address + (decoder->new_at - segment->offset);
-    t->unit.upper_pc += t->pc - delta_walk_pc(&decoder->walk, old_offset);
+    if (t->unit.is_pc_based) {
+        t->unit.base += t->pc - delta_walk_pc(&decoder->walk, old_offset);
+    } else {
+        t->unit.base = delta_map_address(decoder, t->unit.base);
+    }
     t->target = delta_map_address(decoder, t->unit.target);
     t->is_aimed =
         delta_unit_aim(decoder->layout.arch, &t->unit, t->bytes, t->pc, t->target);
@@ -81,10 +85,14 @@ static bool find_true_target(const struct delta_decoder *decoder, const struct t
     }
     if (unit->kind == UNIT_POINTER) {
         *target = delta_load(truth, 4);
+    } else if (unit->kind == UNIT_RELATIVE) {
+        *target = unit->base + delta_load(truth, 4);
+    } else if (unit->kind == UNIT_BACKWARD) {
+        *target = unit->base - delta_load(truth, 4);
     } else if (other.kind != unit->kind || other.len != unit->len) {
         return false;
     } else if (unit->kind == UNIT_LOW_I || unit->kind == UNIT_LOW_S) {
-        uint32_t base = unit->is_pc_based ? unit->upper_pc : 0;
+        uint32_t base = unit->is_pc_based ? unit->base : 0;
         *target = t->target + delta_extend(other.target - (t->target - base), 12);
     } else if (unit->kind == UNIT_LUI) {
         *target = t->target + other.target - ((t->target + 0x800) & 0xFFFFF000u);
@@ -140,7 +148,7 @@ static uint8_t decide_difference(struct delta_decoder *decoder, const struct tra
                                  uint8_t before, uint8_t answer)
 {
     unsigned kind = t->unit.kind;
-    unsigned group = kind <= UNIT_DATA ? 0 : kind >= UNIT_SHORT ? 1 : kind == UNIT_POINTER ? 2 : 3;
+    unsigned group = kind <= UNIT_DATA ? 0 : kind >= UNIT_SHORT ? 1 : kind < UNIT_CALL ? 2 : 3;
     struct delta_decision contexts = {
         .hash_count = 4,
         .hashes = {delta_hash(0x1000, group), delta_hash(0x2000 | kind << 2 | i, t->bytes[i]),

@@ -85,6 +85,38 @@ void delta_give(struct delta_decoder *decoder, uint8_t byte)
     decoder->output[decoder->output_len++] = byte;
 }
 
+static esp_err_t begin(struct delta_decoder *decoder)
+{
+    const struct delta_answers *answers = decoder->answers;
+    delta_range_begin(&decoder->model.range);
+    decoder->region_count = delta_model_number(&decoder->model, &decoder->map_gap,
+                                               answers ? answers->region_count : 0);
+    if (decoder->region_count > WALK_REGIONS_MAX) {
+        return refuse("too many regions");
+    }
+    decoder->walk.layout = &decoder->layout;
+    decoder->walk.window = &decoder->window;
+    decoder->walk.regions = decoder->regions;
+    decoder->walk.region_count = decoder->region_count;
+    return ESP_OK;
+}
+
+static esp_err_t read_region(struct delta_decoder *decoder)
+{
+    struct delta_region *region = &decoder->regions[decoder->regions_at];
+    struct delta_region answer = {0};
+    if (decoder->answers) {
+        answer = decoder->answers->regions[decoder->regions_at];
+    }
+    region->start = delta_model_number(&decoder->model, &decoder->map_gap, answer.start);
+    uint32_t len = delta_model_number(&decoder->model, &decoder->map_gap,
+                                      answer.len << 1 | answer.is_self_relative);
+    region->len = len >> 1;
+    region->is_self_relative = len & 1;
+    decoder->regions_at++;
+    return ESP_OK;
+}
+
 static esp_err_t read_map_entry(struct delta_decoder *decoder)
 {
     struct delta_map_entry before = {0};
@@ -162,7 +194,7 @@ static esp_err_t read_length(struct delta_decoder *decoder)
         return ESP_OK;
     }
     decoder->old_expected = decoder->source + decoder->left;
-    return delta_walk_begin(&decoder->walk, &decoder->layout, &decoder->window, decoder->source);
+    return delta_walk_begin(&decoder->walk, decoder->source);
 }
 
 static esp_err_t read_copy(struct delta_decoder *decoder)
@@ -216,6 +248,11 @@ static enum delta_phase next_phase(const struct delta_decoder *decoder)
     bool is_open = decoder->new_at < decoder->new_len;
     switch (decoder->phase) {
     case DELTA_START:
+    case DELTA_REGIONS:
+        if (decoder->regions_at < decoder->region_count) {
+            return DELTA_REGIONS;
+        }
+        // fall through
     case DELTA_MAP:
         return decoder->map_at < decoder->map_len ? DELTA_MAP
                : is_open                          ? DELTA_OPERATION
@@ -234,8 +271,9 @@ static esp_err_t work_atom(struct delta_decoder *decoder)
 {
     switch (decoder->phase) {
     case DELTA_START:
-        delta_range_begin(&decoder->model.range);
-        return ESP_OK;
+        return begin(decoder);
+    case DELTA_REGIONS:
+        return read_region(decoder);
     case DELTA_MAP:
         return read_map_entry(decoder);
     case DELTA_OPERATION:

@@ -23,7 +23,8 @@
 #define FLAG_HISTORIES     8
 
 enum delta_phase {
-    DELTA_START,
+    DELTA_START,     // how many regions
+    DELTA_REGIONS,
     DELTA_MAP,       // entries of the address map
     DELTA_OPERATION, // how many literals come
     DELTA_LITERALS,
@@ -49,6 +50,8 @@ struct delta_operation {
 // What an encoder knows: the answers to all decisions. The decoder's is NULL.
 struct delta_answers {
     const uint8_t *new_bytes;
+    const struct delta_region *regions;
+    uint32_t region_count;
     const struct delta_map_entry *map;
     const struct delta_operation *operation; // the next one; advanced
 };
@@ -87,6 +90,9 @@ struct delta_decoder {
     struct delta_layout layout;
     struct delta_window window;
     struct delta_walk walk;
+    struct delta_region regions[WALK_REGIONS_MAX];
+    uint32_t region_count;
+    uint32_t regions_at; // read so far
     struct delta_map_entry *map;
     uint32_t map_len;
     uint32_t map_at; // entries read so far

@@ -38,6 +38,11 @@ bool delta_unit_aim(enum delta_arch arch, const struct delta_unit *unit, uint8_t
         delta_store(bytes, 4, target);
         return true;
     }
+    if (unit->kind == UNIT_RELATIVE || unit->kind == UNIT_BACKWARD) {
+        bool is_forward = unit->kind == UNIT_RELATIVE;
+        delta_store(bytes, 4, is_forward ? target - unit->base : unit->base - target);
+        return true;
+    }
     return arch == ARCH_XTENSA ? delta_unit_aim_xtensa(unit, bytes, pc, target)
                                : delta_unit_aim_riscv(unit, bytes, pc, target);
 }

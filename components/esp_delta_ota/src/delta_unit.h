@@ -12,6 +12,8 @@ enum delta_unit_kind {
     UNIT_BYTES,    // padding, a started word, what no instruction begins with
     UNIT_DATA,     // a word of data
     UNIT_POINTER,  // a word that looks like an address
+    UNIT_RELATIVE, // a word of a table of distances: from a base to an address
+    UNIT_BACKWARD, // the same counted backwards
     UNIT_CALL,     // Xtensa call0, call4, call8, call12
     UNIT_L32R,     // Xtensa: loads a constant by its address
     UNIT_JUMP,     // Xtensa j
@@ -42,9 +44,9 @@ struct delta_unit {
     uint8_t written;   // RISC-V: register it writes, 0: none
     uint8_t read;      // RISC-V: base register of UNIT_LOW_*
     bool is_reference; // target is an address that may have moved
-    bool is_pc_based;  // UNIT_LOW_*: its upper part is an auipc
+    bool is_pc_based;  // UNIT_LOW_*: its upper part is an auipc. UNIT_RELATIVE: its base is its own place
     uint32_t target;   // of references; of UNIT_OFFSET the constant, in bytes
-    uint32_t upper_pc; // UNIT_LOW_* with is_pc_based: address of the auipc
+    uint32_t base;     // with is_pc_based: address of the auipc or its own; of UNIT_RELATIVE the base
 };
 
 // Reads the unit at bytes, of which len are there (at least 1); pc is its address. References are not resolved: target
@@ -52,7 +54,7 @@ struct delta_unit {
 struct delta_unit delta_unit_xtensa(const uint8_t *bytes, uint32_t len, uint32_t pc);
 struct delta_unit delta_unit_riscv(const uint8_t *bytes, uint32_t len, uint32_t pc);
 
-// Makes the unit, now at pc, refer to target. unit.upper_pc must have been moved as well.
+// Makes the unit, now at pc, refer to target. unit.base must have been moved as well.
 // @return false: it cannot reach target; bytes are as before
 bool delta_unit_aim(enum delta_arch arch, const struct delta_unit *unit, uint8_t *bytes,
                     uint32_t pc, uint32_t target);

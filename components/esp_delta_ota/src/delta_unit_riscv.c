@@ -149,7 +149,7 @@ bool delta_unit_aim_riscv(const struct delta_unit *unit, uint8_t *bytes, uint32_
                           uint32_t target)
 {
     uint32_t word = delta_load(bytes, unit->len);
-    uint32_t low = unit->is_pc_based ? target - unit->upper_pc : target;
+    uint32_t low = unit->is_pc_based ? target - unit->base : target;
     switch (unit->kind) {
     case UNIT_JAL:
         return write_immediate(&JAL_OFFSET, bytes, 4, target - pc);

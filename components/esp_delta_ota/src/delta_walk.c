@@ -80,7 +80,7 @@ static void add_upper_part(const struct delta_walk *walk, struct delta_unit *uni
     bool is_pc_based = (walk->is_pc_based >> unit->read & 1) != 0;
     if (is_pc_based || delta_unit_is_address(ARCH_RISCV, target)) { // a lui also makes plain constants
         unit->target = target;
-        unit->upper_pc = walk->upper_pc[unit->read];
+        unit->base = walk->upper_pc[unit->read];
         unit->is_pc_based = is_pc_based;
         unit->is_reference = true;
     }
@@ -141,6 +141,32 @@ static void resolve_xtensa(const struct delta_walk *walk, struct delta_unit *uni
     }
 }
 
+// A word inside a region: a distance from the region's beginning or from itself to something, or back to the region.
+static void resolve_distance(const struct delta_walk *walk, struct delta_unit *unit, uint32_t word)
+{
+    for (uint32_t i = 0; i < walk->region_count; i++) {
+        const struct delta_region *region = &walk->regions[i];
+        uint32_t into = walk->at - region->start;
+        if (into >= region->len) {
+            continue;
+        }
+        uint32_t pc = delta_walk_pc(walk, walk->at);
+        unit->is_pc_based = region->is_self_relative;
+        unit->base = region->is_self_relative ? pc : pc - into;
+        unit->target = unit->base + word;
+        unit->kind = UNIT_RELATIVE;
+        unit->is_reference =
+            delta_layout_has_address(walk->layout, unit->target, region->is_self_relative);
+        if (!unit->is_reference && region->is_self_relative && word > 0 && word <= into) {
+            unit->kind = UNIT_BACKWARD;
+            unit->target = unit->base - word;
+            unit->is_reference = true;
+        }
+        unit->kind = unit->is_reference ? unit->kind : UNIT_DATA;
+        return;
+    }
+}
+
 static struct delta_unit read_data(const struct delta_walk *walk, const uint8_t *bytes,
                                    uint32_t len)
 {
@@ -148,11 +174,16 @@ static struct delta_unit read_data(const struct delta_walk *walk, const uint8_t 
     uint32_t to_word = 4 - (place & 3);
     struct delta_unit unit = {.kind = UNIT_DATA,
                               .len = (uint8_t)(len < to_word ? len : to_word)};
-    if (walk->segment && unit.len == 4 &&
-        delta_unit_is_address(walk->layout->arch, delta_load(bytes, 4))) {
+    if (!walk->segment || unit.len < 4) {
+        return unit;
+    }
+    uint32_t word = delta_load(bytes, 4);
+    if (delta_unit_is_address(walk->layout->arch, word)) {
         unit.kind = UNIT_POINTER;
-        unit.target = delta_load(bytes, 4);
+        unit.target = word;
         unit.is_reference = true;
+    } else {
+        resolve_distance(walk, &unit, word);
     }
     return unit;
 }
@@ -194,11 +225,8 @@ esp_err_t delta_walk_next(struct delta_walk *walk, uint32_t most, struct delta_u
     return err;
 }
 
-esp_err_t delta_walk_begin(struct delta_walk *walk, const struct delta_layout *layout,
-                           struct delta_window *window, uint32_t offset)
+esp_err_t delta_walk_begin(struct delta_walk *walk, uint32_t offset)
 {
-    walk->layout = layout;
-    walk->window = window;
     walk->at = offset;
     enter_segment(walk);
     if (!walk->segment || !walk->segment->is_code) {

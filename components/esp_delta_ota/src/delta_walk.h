@@ -29,21 +29,31 @@ void delta_window_init(struct delta_window *window, delta_read read, void *conte
 esp_err_t delta_window_get(struct delta_window *window, uint32_t offset, uint32_t len,
                            const uint8_t **bytes) ESP_MUST_CHECK;
 
+// A part of the old image that holds distances instead of addresses: the tables by which exceptions find their handlers
+// (.eh_frame_hdr, whose distances count from its beginning, and .eh_frame, whose count from where they stand).
+#define WALK_REGIONS_MAX 2
+struct delta_region {
+    uint32_t start; // offset in the file
+    uint32_t len;
+    bool is_self_relative;
+};
+
 struct delta_walk {
+    const struct delta_region *regions; // region_count of them
+    uint32_t region_count;
     const struct delta_layout *layout;
     struct delta_window *window;
     uint32_t at; // offset in the file of the next unit
     const struct delta_segment *segment; // it is in; NULL: in none
     uint32_t end;                        // of the segment, or where the next one begins
     uint32_t upper[WALK_REGISTERS];      // RISC-V: what lui or auipc put into a register
-    uint32_t upper_pc[WALK_REGISTERS];
+    uint32_t upper_pc[WALK_REGISTERS];  // where that stands
     uint32_t has_upper;   // bit per register
     uint32_t is_pc_based; // bit per register: by auipc
 };
 
-// Goes to offset, or a little behind it to the next beginning of a unit. Errors: those of read.
-esp_err_t delta_walk_begin(struct delta_walk *walk, const struct delta_layout *layout,
-                           struct delta_window *window, uint32_t offset) ESP_MUST_CHECK;
+// The caller has set layout, window and regions. Goes to offset, or a little behind it to the next beginning of a unit. Errors: those of read.
+esp_err_t delta_walk_begin(struct delta_walk *walk, uint32_t offset) ESP_MUST_CHECK;
 
 // The next unit and its bytes (unit->len of them, valid until the next call); at most most bytes of it, and at most up to
 // the end of the segment or gap it stands in. Errors: those of read.

@@ -81,6 +81,28 @@ static bool collect(const struct image_sweep *old_sweep, const struct image_swee
     return true;
 }
 
+// The base of a table of distances moved as a whole.
+static bool collect_bases(const struct image_sweep *old_sweep, const struct image_sweep *new_sweep,
+                          struct vote_list *votes)
+{
+    if (old_sweep->region_count == 0 || new_sweep->region_count == 0 || old_sweep->regions[0].is_self_relative) {
+        return true;
+    }
+    uint32_t next;
+    uint32_t old_at = old_sweep->regions[0].start;
+    uint32_t new_at = new_sweep->regions[0].start;
+    const struct delta_segment *o = delta_layout_find(&old_sweep->layout, old_at, &next);
+    const struct delta_segment *n = delta_layout_find(&new_sweep->layout, new_at, &next);
+    uint32_t from = o->address + old_at - o->offset;
+    uint32_t to = n->address + new_at - n->offset;
+    for (int i = 0; i < VOTES_MAX; i++) {
+        if (!add_vote(votes, from, to - from)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int compare_votes(const void *a, const void *b)
 {
     const struct vote *x = a;
@@ -197,7 +219,8 @@ esp_err_t address_votes_count(const struct image_sweep *old_sweep,
     struct vote_list votes = {0};
     *map = (struct address_map){0};
     esp_err_t err = ESP_ERR_NO_MEM;
-    if (collect(old_sweep, new_sweep, list, &votes)) {
+    if (collect(old_sweep, new_sweep, list, &votes) &&
+        collect_bases(old_sweep, new_sweep, &votes)) {
         if (votes.count > 0) {
             qsort(votes.items, votes.count, sizeof(*votes.items), compare_votes);
         }

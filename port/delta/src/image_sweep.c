@@ -25,13 +25,83 @@ esp_err_t image_sweep_read(void *context, uint32_t offset, uint8_t *out, uint32_
     return ESP_OK;
 }
 
+#define FRAME_HEADER_MAGIC 0x3B031B01u // fact: version 1, encodings sdata4 pcrel, udata4, sdata4 datarel (LSB .eh_frame_hdr)
+#define FRAME_HEADER_LEN   12
+#define FRAME_RECORD_MAX   65536 // chosen: above any unwinding record of a function
+
+// Length of the records from offset on: each a length in bytes, then that many; 0 ends them.
+static uint32_t frames_len(const struct image_sweep *sweep, const struct delta_segment *segment, uint32_t offset)
+{
+    uint32_t end = segment->offset + segment->len;
+    uint32_t at = offset;
+    while (end - at >= 4) {
+        uint32_t len = delta_load(sweep->file.bytes + at, 4);
+        if (len == 0 || len > FRAME_RECORD_MAX || len % 4 != 0 || len > end - at - 4) {
+            break;
+        }
+        at += 4 + len;
+    }
+    return at - offset;
+}
+
+// The table of functions: its header tells how long it is.
+static void take_table(struct image_sweep *sweep, const struct delta_segment *segment, uint32_t at)
+{
+    uint32_t left = segment->offset + segment->len - at;
+    if (left < FRAME_HEADER_LEN || delta_load(sweep->file.bytes + at, 4) != FRAME_HEADER_MAGIC) {
+        return;
+    }
+    uint32_t count = delta_load(sweep->file.bytes + at + 8, 4);
+    if (count <= (left - FRAME_HEADER_LEN) / 8) {
+        sweep->regions[0] = (struct delta_region){at, FRAME_HEADER_LEN + 8 * count, false};
+    }
+}
+
+// The records: the longest chain that begins with one like the first of a compiler's: length, 0, version 1 or 3, "z...".
+static void take_frames(struct image_sweep *sweep, const struct delta_segment *segment, uint32_t at)
+{
+    static const uint8_t zeros[4];
+    const uint8_t *record = sweep->file.bytes + at;
+    uint32_t end = segment->offset + segment->len;
+    struct delta_region *region = &sweep->regions[1];
+    bool is_inside = region->len > 0 && at - region->start < region->len;
+    if (is_inside || end - at < 12 || memcmp(record + 4, zeros, 4) != 0 ||
+        (record[8] != 1 && record[8] != 3) || record[9] != 'z') {
+        return;
+    }
+    uint32_t len = frames_len(sweep, segment, at);
+    if (len > region->len) {
+        *region = (struct delta_region){at, len, true};
+    }
+}
+
+static void find_regions(struct image_sweep *sweep)
+{
+    for (uint32_t i = 0; i < sweep->layout.count; i++) {
+        const struct delta_segment *segment = &sweep->layout.segments[i];
+        for (uint32_t at = 0; !segment->is_code && at < segment->len; at += 4) {
+            take_table(sweep, segment, segment->offset + at);
+            take_frames(sweep, segment, segment->offset + at);
+        }
+    }
+    if (sweep->regions[0].len == 0) {
+        sweep->regions[0] = sweep->regions[1];
+    }
+    sweep->region_count = sweep->regions[0].len == 0 ? 0 : sweep->regions[0].is_self_relative || sweep->regions[1].len == 0 ? 1 : 2;
+}
+
 static esp_err_t sweep_all(struct image_sweep *sweep)
 {
     struct delta_window window;
     struct delta_walk walk;
     uint32_t len = (uint32_t)sweep->file.len;
     delta_window_init(&window, image_sweep_read, &sweep->file, len);
-    esp_err_t err = delta_walk_begin(&walk, &sweep->layout, &window, 0);
+    find_regions(sweep);
+    walk.layout = &sweep->layout;
+    walk.window = &window;
+    walk.regions = sweep->regions;
+    walk.region_count = sweep->region_count;
+    esp_err_t err = delta_walk_begin(&walk, 0);
     while (err == ESP_OK && walk.at < len) {
         struct delta_unit unit;
         const uint8_t *bytes;
@@ -81,6 +151,8 @@ static void mask_fields(uint8_t *p, unsigned kind, uint32_t hash, bool has_targe
     uint8_t high = (uint8_t)(hash >> 16);
     switch (kind) {
     case UNIT_POINTER:
+    case UNIT_RELATIVE:
+    case UNIT_BACKWARD:
         p[0] = low;
         p[1] = middle;
         p[2] = high;
