@@ -103,7 +103,7 @@ static void compact_learn(delta_compact *slot, int bit)
     int32_t error = (bit ? 0xFFFF : 0) - probability;
     probability += error * COMPACT_RATE[count] / 32768;
     probability = probability < 0 ? 0 : probability;
-    count += count < 15;
+    count += count < 12;
     *slot = (delta_compact)((probability & 0xFFF0) | (int32_t)count);
 }
 #endif

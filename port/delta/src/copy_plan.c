@@ -175,7 +175,7 @@ static int64_t open_price(const struct planner *p, const struct lane *lane)
 {
     uint32_t away = lane->is_new ? (uint32_t)-lane->diagonal
                                  : (uint32_t)abs(lane->diagonal - p->best_diagonal);
-    return PRICE_OPEN + bits_of(away) * (PRICE_BIT + PRICE_BIT / 2);
+    return PRICE_OPEN + bits_of(away) * (PRICE_BIT + 3 * PRICE_BIT / 4);
 }
 
 // Price of the byte at place on the lane; PRICE_NEVER: it cannot be.
