@@ -20,3 +20,6 @@ extern const struct cli_command boot_command;
 extern const struct cli_command image_info_command;
 extern const struct cli_command image_verify_command;
 extern const struct cli_command image_build_command;
+extern const struct cli_command delta_create_command;
+extern const struct cli_command delta_apply_command;
+extern const struct cli_command delta_info_command;

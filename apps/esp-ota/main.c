@@ -18,7 +18,8 @@ static const struct cli_command *const COMMANDS[] = {
     &otadata_confirm_command, &otadata_reject_command,
     &update_command,          &boot_command,
     &image_info_command,      &image_verify_command,
-    &image_build_command,
+    &image_build_command,     &delta_create_command,
+    &delta_apply_command,     &delta_info_command,
 };
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))

@@ -67,6 +67,10 @@ esp_err_t delta_decoder_init(struct delta_decoder *decoder,
     delta_window_init(&decoder->window, config->read_old, config->old_context, config->old_len);
     esp_err_t err = delta_layout_load(&decoder->layout, config->read_old, config->old_context,
                                       config->old_len);
+    if (config->ignores_addresses) {
+        decoder->layout.arch = ARCH_NONE;
+        decoder->layout.count = 0;
+    }
     delta_follower_init(&decoder->follower, decoder->layout.arch);
     return err;
 }

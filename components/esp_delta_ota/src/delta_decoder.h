@@ -12,8 +12,7 @@
 #include "delta_model.h"
 #include "delta_walk.h"
 
-// Room for input. An atom takes at most 80 decisions: a flag, a correction's 9 and its number's 66, or 4 bytes of 9 decisions each
-// with their flags, or the two numbers of a map entry (each its own atom).
+// Room for input. The most that an atom takes are two numbers: 35 modelled decisions each and 30 bits at even odds, 150 bytes.
 #define DECODER_INPUT_LEN 192
 #define DECODER_ATOM_LEN  160
 
@@ -72,7 +71,6 @@ struct delta_size {
 
 struct delta_decoder {
     enum delta_phase phase;
-    esp_err_t error;
     struct delta_model model;
     const struct delta_answers *answers;
 
@@ -129,6 +127,7 @@ struct delta_decoder_config {
     uint32_t old_len;
     uint32_t new_len; // that operations make
     uint32_t body_len;
+    bool ignores_addresses; // treat both images as plain bytes
     delta_read read_old;
     void *old_context;
     delta_read read_new; // whatever step has given before

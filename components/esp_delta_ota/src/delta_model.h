@@ -17,18 +17,10 @@
 typedef uint32_t delta_precise;
 
 // A compact slot: 12 bits of probability, 4 of experience. There can be many.
-#ifdef WIDE
-typedef uint32_t delta_compact;
-#else
 typedef uint16_t delta_compact;
-#endif
 
 #define PRECISE_INITIAL (1u << 31)
-#ifdef WIDE
-#define COMPACT_INITIAL (1u<<31)
-#else
 #define COMPACT_INITIAL (1u << 15)
-#endif
 
 // Numbers are coded as their length in bits, then the bits. Each use has its own slots.
 #define NUMBER_LENGTHS  33

@@ -344,3 +344,9 @@ esp_err_t copy_plan_make(const struct plan_input *input, struct operation_list *
     free(p);
     return err;
 }
+
+void operation_list_free(struct operation_list *list)
+{
+    free(list->items);
+    *list = (struct operation_list){0};
+}

@@ -7,7 +7,8 @@
 #include "delta_decoder.h"
 #include "image_sweep.h"
 
-#define PRICE_BIT 16u // prices are in 1/16 bit
+#define PRICE_BIT     16u            // prices are in 1/16 bit
+#define PRICE_LITERAL (6 * PRICE_BIT) // measured: of a byte of new code
 
 struct plan_input {
     const struct image_sweep *old_sweep;
@@ -26,3 +27,5 @@ struct operation_list {
 
 // ESP_ERR_NO_MEM
 esp_err_t copy_plan_make(const struct plan_input *input, struct operation_list *list) ESP_MUST_CHECK;
+
+void operation_list_free(struct operation_list *list);

@@ -3,6 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+void address_map_free(struct address_map *map)
+{
+    free(map->entries);
+    *map = (struct address_map){0};
+}
+
 uint32_t address_map_apply(const struct address_map *map, uint32_t address)
 {
     uint32_t low = 0;
@@ -118,7 +124,8 @@ static esp_err_t sweep_all(struct image_sweep *sweep)
     return err;
 }
 
-esp_err_t image_sweep_init(struct image_sweep *sweep, const struct delta_file *file)
+esp_err_t image_sweep_init(struct image_sweep *sweep, const struct delta_file *file,
+                           bool ignores_addresses)
 {
     *sweep = (struct image_sweep){.file = *file};
     sweep->kind = malloc(file->len + 1);
@@ -131,6 +138,9 @@ esp_err_t image_sweep_init(struct image_sweep *sweep, const struct delta_file *f
     memset(sweep->kind, SWEEP_NO_REFERENCE, file->len + 1);
     esp_err_t err =
         delta_layout_load(&sweep->layout, image_sweep_read, &sweep->file, (uint32_t)file->len);
+    if (ignores_addresses) {
+        sweep->layout = (struct delta_layout){0};
+    }
     return err == ESP_OK && file->len > 0 ? sweep_all(sweep) : err;
 }
 

@@ -22,12 +22,15 @@ struct address_map {
     uint32_t count;
 };
 
+void address_map_free(struct address_map *map);
 uint32_t address_map_apply(const struct address_map *map, uint32_t address);
 
 // Reads a file that is in memory, as delta_read.
 esp_err_t image_sweep_read(void *file, uint32_t offset, uint8_t *out, uint32_t len);
 
-esp_err_t image_sweep_init(struct image_sweep *sweep, const struct delta_file *file) ESP_MUST_CHECK;
+// ignores_addresses: as if the file were no image. ESP_ERR_NO_MEM.
+esp_err_t image_sweep_init(struct image_sweep *sweep, const struct delta_file *file,
+                           bool ignores_addresses) ESP_MUST_CHECK;
 void image_sweep_free(struct image_sweep *sweep);
 
 // Copies the file to out with the address fields of references replaced: by zeros without map, else by a hash of where the target

@@ -10,7 +10,7 @@
 
 #include "esp_err.h"
 
-#define MATCH_SIZE_MAX (64u * 1024 * 1024) // chosen: four times the largest image of most chips
+#define MATCH_SIZE_MAX (64u * 1024 * 1024) // as DELTA_FILE_MAX
 
 struct match_copy {
     uint32_t new_at;
