@@ -13,7 +13,7 @@
 #include "image_file.h"
 #include "progress.h"
 
-#define JSON_REAL(x) json_real((double)(int64_t)((x) * 1000) / 1000)
+#define JSON_REAL(x) json_real((double)(int64_t)((x)*1000) / 1000)
 
 static const char *const CLASS_NAMES[] = {"", "4K", "16K", "64K"};
 
@@ -154,7 +154,8 @@ static int run_create(int argc, char **argv)
         return CLI_USAGE;
     }
     if (create.is_legacy && has_class) {
-        return cli_usage("--ram and --legacy exclude each other: legacy patches always need about 1 KB");
+        return cli_usage(
+            "--ram and --legacy exclude each other: legacy patches always need about 1 KB");
     }
     create.old_path = argv[optind];
     create.new_path = argv[optind + 1];
@@ -170,15 +171,14 @@ const struct cli_command delta_create_command = {
     .name = "delta create",
     .summary = "make a patch that turns one firmware file into another",
     .usage = "delta create OLD NEW OUT [--ram 4K|16K|64K] [--legacy] [--json]",
-    .help =
-        "The patch is for devices that run OLD, to the byte. esp-ota update applies it.\n\n"
-        "  OUT            where it goes; \"-\": standard output\n"
-        "  --ram 4K|16K|64K\n"
-        "                 memory that the device may spend on applying it; more makes smaller "
-        "patches. 64K if not given\n"
-        "  --legacy       Espressif's kind, for devices with the component esp_delta_ota\n"
-        "  --json         kind, bytes, old_size, new_size, seconds; and where the bytes go\n\n"
-        "example:  esp-ota delta create v1.bin v2.bin v1-v2.patch\n",
+    .help = "The patch is for devices that run OLD, to the byte. esp-ota update applies it.\n\n"
+            "  OUT            where it goes; \"-\": standard output\n"
+            "  --ram 4K|16K|64K\n"
+            "                 memory that the device may spend on applying it; more makes smaller "
+            "patches. 64K if not given\n"
+            "  --legacy       Espressif's kind, for devices with the component esp_delta_ota\n"
+            "  --json         kind, bytes, old_size, new_size, seconds; and where the bytes go\n\n"
+            "example:  esp-ota delta create v1.bin v2.bin v1-v2.patch\n",
     .run = run_create,
 };
 
@@ -225,7 +225,8 @@ const struct cli_command delta_apply_command = {
     .name = "delta apply",
     .summary = "apply a patch to a firmware file, as a device would",
     .usage = "delta apply OLD PATCH OUT",
-    .help = "Both kinds of patches are told apart by their first bytes. OUT is written only when it is the "
+    .help = "Both kinds of patches are told apart by their first bytes. OUT is written only when "
+            "it is the "
             "image that\n"
             "the patch announces (legacy patches announce none).\n\n"
             "  OUT            where it goes; \"-\": standard output\n\n"
@@ -247,9 +248,8 @@ static void print_patch(const struct esp_delta_patch *patch, size_t len)
     char old_digest[2 * ESP_DELTA_PATCH_DIGEST_LEN + 1];
     char new_digest[2 * ESP_DELTA_PATCH_DIGEST_LEN + 1];
     size_t memory = esp_delta_patch_memory(patch);
-    const char *chip = patch->chip_id == ESP_DELTA_PATCH_NO_CHIP
-                           ? "none"
-                           : chip_name(patch->chip_id);
+    const char *chip =
+        patch->chip_id == ESP_DELTA_PATCH_NO_CHIP ? "none" : chip_name(patch->chip_id);
     hex_of(patch->old_digest, sizeof(patch->old_digest), old_digest);
     hex_of(patch->new_digest, sizeof(patch->new_digest), new_digest);
     if (cli_is_json()) {

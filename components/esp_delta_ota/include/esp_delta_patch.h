@@ -12,10 +12,12 @@
 extern "C" {
 #endif
 
-#define ESP_DELTA_PATCH_HEADER_LEN    64
-#define ESP_DELTA_PATCH_MAGIC         0x44544FD5u // D5 "OTD"; chosen: no byte of a text, none of the magics known to us
-#define ESP_DELTA_PATCH_VERSION       1
-#define ESP_DELTA_PATCH_DIGEST_LEN    16     // of a SHA-256; chosen: 128 bits, as no one gains by two files with one digest
+#define ESP_DELTA_PATCH_HEADER_LEN 64
+#define ESP_DELTA_PATCH_MAGIC                                                                      \
+    0x44544FD5u // D5 "OTD"; chosen: no byte of a text, none of the magics known to us
+#define ESP_DELTA_PATCH_VERSION 1
+#define ESP_DELTA_PATCH_DIGEST_LEN                                                                 \
+    16 // of a SHA-256; chosen: 128 bits, as no one gains by two files with one digest
 #define ESP_DELTA_PATCH_NO_CHIP       0xFFFF // the files are no images
 #define ESP_DELTA_PATCH_EXTENSION_MAX 4096   // chosen: room for a signature of any scheme
 
@@ -34,12 +36,13 @@ struct esp_delta_patch {
     uint32_t body_size;     // bytes behind header and extension
     uint32_t extension_len; // bytes between header and body
     uint32_t map_entries;
-    uint32_t pool_len; // slots of the model
-    uint8_t inputs;    // contexts of a decision, 1 to 8
-    bool makes_checksum;  // the decoder computes the image's checksum byte ...
-    bool makes_digest;    // ... and its appended SHA-256
+    uint32_t pool_len;      // slots of the model
+    uint8_t inputs;         // contexts of a decision, 1 to 8
+    bool makes_checksum;    // the decoder computes the image's checksum byte ...
+    bool makes_digest;      // ... and its appended SHA-256
     bool ignores_addresses; // old and new are treated as plain bytes
-    uint8_t old_digest[ESP_DELTA_PATCH_DIGEST_LEN]; // first bytes of the SHA-256 of all of the old file
+    uint8_t
+        old_digest[ESP_DELTA_PATCH_DIGEST_LEN]; // first bytes of the SHA-256 of all of the old file
     uint8_t new_digest[ESP_DELTA_PATCH_DIGEST_LEN];
 };
 

@@ -38,8 +38,9 @@ struct esp_delta_base {
  * @param[out] stage  freed with stage->ops->destroy(); NULL after an error
  * @return ESP_OK; ESP_ERR_NO_MEM
  */
-ESP_MUST_CHECK esp_err_t esp_delta_stage_create(const struct esp_delta_base *base, size_t memory_max,
-                                                uint64_t max_output, struct ota_stage **stage);
+ESP_MUST_CHECK esp_err_t esp_delta_stage_create(const struct esp_delta_base *base,
+                                                size_t memory_max, uint64_t max_output,
+                                                struct ota_stage **stage);
 
 #ifdef __cplusplus
 }

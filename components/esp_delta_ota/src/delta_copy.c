@@ -50,8 +50,7 @@ static void predict(const struct delta_decoder *decoder, struct transfer *t, uin
         t->unit.base = delta_map_address(decoder, t->unit.base);
     }
     t->target = delta_map_address(decoder, t->unit.target);
-    t->is_aimed =
-        delta_unit_aim(decoder->layout.arch, &t->unit, t->bytes, t->pc, t->target);
+    t->is_aimed = delta_unit_aim(decoder->layout.arch, &t->unit, t->bytes, t->pc, t->target);
     t->has_changed = t->is_aimed && delta_load(t->bytes, t->unit.len) != t->old_word;
 }
 
@@ -79,7 +78,9 @@ static bool find_true_target(const struct delta_decoder *decoder, const struct t
     struct delta_unit other = is_xtensa ? delta_unit_xtensa(truth, unit->len, t->pc)
                                         : delta_unit_riscv(truth, unit->len, t->pc);
     *target = other.target;
-    bool is_offset = unit->kind == UNIT_OFFSET && (other.kind == UNIT_OFFSET || other.kind == UNIT_LOW_I || other.kind == UNIT_LOW_S);
+    bool is_offset =
+        unit->kind == UNIT_OFFSET &&
+        (other.kind == UNIT_OFFSET || other.kind == UNIT_LOW_I || other.kind == UNIT_LOW_S);
     if (is_offset) {
         other.kind = unit->kind;
     }
@@ -144,8 +145,8 @@ static bool correct_target(struct delta_decoder *decoder, struct transfer *t, co
 }
 
 // A byte that differs from the predicted one, as the difference.
-static uint8_t decide_difference(struct delta_decoder *decoder, const struct transfer *t, unsigned i,
-                                 uint8_t before, uint8_t answer)
+static uint8_t decide_difference(struct delta_decoder *decoder, const struct transfer *t,
+                                 unsigned i, uint8_t before, uint8_t answer)
 {
     unsigned kind = t->unit.kind;
     unsigned group = kind <= UNIT_DATA ? 0 : kind >= UNIT_SHORT ? 1 : kind < UNIT_CALL ? 2 : 3;
@@ -171,8 +172,8 @@ static void correct_bytes(struct delta_decoder *decoder, struct transfer *t, con
         if (is_last_chance) {
             is_equal = false;
         } else {
-            is_equal = delta_model_decide_one(
-                &decoder->model, &decoder->is_equal[kind][i][has_missed], is_equal);
+            is_equal = delta_model_decide_one(&decoder->model,
+                                              &decoder->is_equal[kind][i][has_missed], is_equal);
         }
         if (is_equal) {
             difference = 0;

@@ -6,7 +6,7 @@
 
 static const char *TAG = "esp_delta_ota";
 
-#define WEIGHT_SETS  (LITERAL_WEIGHT_SETS + UNIT_KINDS * 2 + UNIT_KINDS)
+#define WEIGHT_SETS (LITERAL_WEIGHT_SETS + UNIT_KINDS * 2 + UNIT_KINDS)
 
 // ----------------------------------------------------------------------- set-up
 
@@ -65,8 +65,8 @@ esp_err_t delta_decoder_init(struct delta_decoder *decoder,
     decoder->read_new = config->read_new;
     decoder->new_context = config->new_context;
     delta_window_init(&decoder->window, config->read_old, config->old_context, config->old_len);
-    esp_err_t err = delta_layout_load(&decoder->layout, config->read_old, config->old_context,
-                                      config->old_len);
+    esp_err_t err =
+        delta_layout_load(&decoder->layout, config->read_old, config->old_context, config->old_len);
     if (config->ignores_addresses) {
         decoder->layout.arch = ARCH_NONE;
         decoder->layout.count = 0;
@@ -93,8 +93,8 @@ static esp_err_t begin(struct delta_decoder *decoder)
 {
     const struct delta_answers *answers = decoder->answers;
     delta_range_begin(&decoder->model.range);
-    decoder->region_count = delta_model_number(&decoder->model, &decoder->map_gap,
-                                               answers ? answers->region_count : 0);
+    decoder->region_count =
+        delta_model_number(&decoder->model, &decoder->map_gap, answers ? answers->region_count : 0);
     if (decoder->region_count > WALK_REGIONS_MAX) {
         return refuse("too many regions");
     }
@@ -132,8 +132,8 @@ static esp_err_t read_map_entry(struct delta_decoder *decoder)
     if (decoder->answers) {
         answer = decoder->answers->map[decoder->map_at];
     }
-    uint32_t gap = delta_model_number(&decoder->model, &decoder->map_gap,
-                                      (answer.from - before.from) / 2);
+    uint32_t gap =
+        delta_model_number(&decoder->model, &decoder->map_gap, (answer.from - before.from) / 2);
     if (gap > (UINT32_MAX - before.from) / 2) {
         return refuse("the address map leaves the address space");
     }
@@ -158,8 +158,7 @@ static esp_err_t read_literal_count(struct delta_decoder *decoder)
 static esp_err_t read_source(struct delta_decoder *decoder)
 {
     const struct delta_operation none = {0};
-    const struct delta_operation *answer =
-        decoder->answers ? decoder->answers->operation : &none;
+    const struct delta_operation *answer = decoder->answers ? decoder->answers->operation : &none;
     bool is_from_new =
         delta_model_decide_one(&decoder->model, &decoder->is_from_new, answer->is_from_new);
     if (is_from_new) {

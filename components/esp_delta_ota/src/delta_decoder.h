@@ -16,13 +16,13 @@
 #define DECODER_INPUT_LEN 192
 #define DECODER_ATOM_LEN  160
 
-#define DECODER_OUTPUT_LEN 16 // most bytes that one atom gives
-#define DECODER_RECENT     8  // corrections remembered
+#define DECODER_OUTPUT_LEN  16 // most bytes that one atom gives
+#define DECODER_RECENT      8  // corrections remembered
 #define LITERAL_WEIGHT_SETS 8
-#define FLAG_HISTORIES     8
+#define FLAG_HISTORIES      8
 
 enum delta_phase {
-    DELTA_START,     // how many regions
+    DELTA_START, // how many regions
     DELTA_REGIONS,
     DELTA_MAP,       // entries of the address map
     DELTA_OPERATION, // how many literals come
@@ -96,12 +96,13 @@ struct delta_decoder {
     uint32_t map_at; // entries read so far
 
     // the current operation
-    uint32_t left;   // bytes of the literals or the copy
-    uint32_t source; // offset that comes next in the copy's source
+    uint32_t left;         // bytes of the literals or the copy
+    uint32_t source;       // offset that comes next in the copy's source
     uint32_t old_expected; // where in the old image the next copy is expected
 
     // what the model is asked with
-    uint32_t history; // lowest bit: whether the last unit was as predicted; before it the earlier ones
+    uint32_t
+        history; // lowest bit: whether the last unit was as predicted; before it the earlier ones
     uint32_t recent[DECODER_RECENT]; // corrections, last used first
     struct delta_literal_state literal;
 

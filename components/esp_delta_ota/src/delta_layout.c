@@ -128,8 +128,8 @@ void delta_follower_see(struct delta_follower *follower, uint32_t offset, uint8_
     }
     follower->header[in_header] = byte;
     if (in_header == SEGMENT_HEADER_LEN - 1) {
-        follower->segment = parse_segment(follower->header, follower->header_at, follower->index++,
-                                          follower->arch);
+        follower->segment =
+            parse_segment(follower->header, follower->header_at, follower->index++, follower->arch);
         follower->header_at = follower->segment.offset + follower->segment.len;
         follower->segments_left--;
     }

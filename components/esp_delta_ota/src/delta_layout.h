@@ -48,10 +48,10 @@ struct delta_follower {
     enum delta_arch arch; // of the old image; ARCH_NONE: nothing is followed
     uint32_t segments_left;
     uint32_t index;
-    uint32_t header_at;                  // where the next segment header begins
+    uint32_t header_at;                 // where the next segment header begins
     uint8_t header[SEGMENT_HEADER_LEN]; // bytes of it so far
-    struct delta_segment segment;        // len 0: none yet
-    uint8_t checksum;                    // XOR of the bytes of segments so far, and its seed
+    struct delta_segment segment;       // len 0: none yet
+    uint8_t checksum;                   // XOR of the bytes of segments so far, and its seed
 };
 
 void delta_follower_init(struct delta_follower *follower, enum delta_arch arch);

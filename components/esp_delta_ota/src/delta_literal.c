@@ -66,7 +66,8 @@ void delta_literal_byte(struct delta_decoder *decoder)
         .hashes = {unit, delta_hash(0x10000 | (state->last & 0xFF), 1),
                    delta_hash(0x20000 | (state->last & 0xFFFF), 2),
                    delta_hash(unit, state->unit[1] & 0xFF), delta_hash(unit, state->unit[1]),
-                   delta_hash(state->last & 0xFFFFFF, 3), delta_hash(unit ^ state->unit[1], state->unit[2])},
+                   delta_hash(state->last & 0xFFFFFF, 3),
+                   delta_hash(unit ^ state->unit[1], state->unit[2])},
         .weight_set = place,
     };
     uint8_t answer = decoder->answers ? decoder->answers->new_bytes[decoder->new_at] : 0;

@@ -2,11 +2,11 @@
 
 #include <stddef.h>
 
-#define LEARNING_SHIFT  14    // chosen: learning rate 1/64; measured: flat around it
-#define OPINION_MAX     2815  // log-odds times 256; e^11
-#define PROBABILITY_MIN 2     // of a mixed one; chosen: a surprise costs 15 bits at most
-#define PRECISE_LIMIT   255   // experience counts up to here
-#define COMPACT_LIMIT   12    // the same; measured: 11 to 13 best, new code differs from place to place
+#define LEARNING_SHIFT  14   // chosen: learning rate 1/64; measured: flat around it
+#define OPINION_MAX     2815 // log-odds times 256; e^11
+#define PROBABILITY_MIN 2    // of a mixed one; chosen: a surprise costs 15 bits at most
+#define PRECISE_LIMIT   255  // experience counts up to here
+#define COMPACT_LIMIT   12 // the same; measured: 11 to 13 best, new code differs from place to place
 #define WEIGHT_ONE      65536
 #define WEIGHT_MAX      (16 * WEIGHT_ONE)
 
@@ -14,8 +14,8 @@
 
 // 256 * ln(1 + i / 64)
 static const uint8_t LN_FRACTION[64] = {
-    0, 4, 8, 12, 16, 19, 23, 27, 30, 34, 37, 41, 44, 47, 51, 54,
-    57, 60, 63, 67, 70, 73, 76, 79, 82, 84, 87, 90, 93, 96, 98, 101,
+    0,   4,   8,   12,  16,  19,  23,  27,  30,  34,  37,  41,  44,  47,  51,  54,
+    57,  60,  63,  67,  70,  73,  76,  79,  82,  84,  87,  90,  93,  96,  98,  101,
     104, 106, 109, 112, 114, 117, 119, 122, 124, 127, 129, 132, 134, 136, 139, 141,
     143, 146, 148, 150, 152, 154, 157, 159, 161, 163, 165, 167, 169, 171, 173, 175,
 };

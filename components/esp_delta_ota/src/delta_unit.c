@@ -53,7 +53,9 @@ uint32_t delta_unit_content(enum delta_arch arch, const struct delta_unit *unit,
         return unit->target >> 2;
     }
     if (unit->kind == UNIT_OFFSET) {
-        uint32_t op = arch == ARCH_XTENSA ? word & 0xF00F : unit->len == 4 ? word & 0x707F : word & 0xE003;
+        uint32_t op = arch == ARCH_XTENSA ? word & 0xF00F
+                      : unit->len == 4    ? word & 0x707F
+                                          : word & 0xE003;
         return op << 12 ^ unit->target;
     }
     return word;

@@ -25,9 +25,9 @@ enum delta_unit_kind {
     UNIT_JAL,      // RISC-V
     UNIT_C_JUMP,   // RISC-V c.j, c.jal
     UNIT_C_BRANCH, // RISC-V c.beqz, c.bnez
-    UNIT_OFFSET,   // an instruction with a constant: an offset in a structure or stack frame, a small number
-    UNIT_SHORT,    // another instruction of 2 bytes
-    UNIT_LONG,     // another instruction of 3 or 4 bytes
+    UNIT_OFFSET, // an instruction with a constant: an offset in a structure or stack frame, a small number
+    UNIT_SHORT, // another instruction of 2 bytes
+    UNIT_LONG,  // another instruction of 3 or 4 bytes
     UNIT_KINDS
 };
 
@@ -44,9 +44,10 @@ struct delta_unit {
     uint8_t written;   // RISC-V: register it writes, 0: none
     uint8_t read;      // RISC-V: base register of UNIT_LOW_*
     bool is_reference; // target is an address that may have moved
-    bool is_pc_based;  // UNIT_LOW_*: its upper part is an auipc. UNIT_RELATIVE: its base is its own place
-    uint32_t target;   // of references; of UNIT_OFFSET the constant, in bytes
-    uint32_t base;     // with is_pc_based: address of the auipc or its own; of UNIT_RELATIVE the base
+    bool
+        is_pc_based; // UNIT_LOW_*: its upper part is an auipc. UNIT_RELATIVE: its base is its own place
+    uint32_t target; // of references; of UNIT_OFFSET the constant, in bytes
+    uint32_t base;   // with is_pc_based: address of the auipc or its own; of UNIT_RELATIVE the base
 };
 
 // Reads the unit at bytes, of which len are there (at least 1); pc is its address. References are not resolved: target

@@ -22,7 +22,8 @@ struct immediate {
 
 static const struct immediate JAL_OFFSET = {
     21, {0, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 20, 12, 13, 14, 15, 16, 17, 18, 19, 31}};
-static const struct immediate BRANCH_OFFSET = {13, {0, 8, 9, 10, 11, 25, 26, 27, 28, 29, 30, 7, 31}};
+static const struct immediate BRANCH_OFFSET = {13,
+                                               {0, 8, 9, 10, 11, 25, 26, 27, 28, 29, 30, 7, 31}};
 static const struct immediate C_JUMP_OFFSET = {12, {0, 3, 4, 5, 11, 2, 7, 6, 9, 10, 8, 12}};
 static const struct immediate C_BRANCH_OFFSET = {9, {0, 3, 4, 10, 11, 2, 5, 6, 12}};
 
@@ -179,7 +180,8 @@ bool delta_unit_aim_riscv(const struct delta_unit *unit, uint8_t *bytes, uint32_
             return false;
         }
         word = (word & 0x7F) == OP_STORE || (word & 0x7F) == OP_STOREFP
-                   ? (word & 0x01FFF07F) | delta_bits(target, 5, 7) << 25 | delta_bits(target, 0, 5) << 7
+                   ? (word & 0x01FFF07F) | delta_bits(target, 5, 7) << 25 |
+                         delta_bits(target, 0, 5) << 7
                    : (word & 0xFFFFF) | target << 20;
         break;
     default:

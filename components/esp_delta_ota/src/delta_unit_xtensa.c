@@ -33,7 +33,8 @@ static struct delta_unit read_si(struct delta_unit unit, uint32_t word, uint32_t
 }
 
 // Constants of loads, stores and additions: unsigned bytes, scaled by the size of what is loaded; addi's is signed.
-static const uint8_t SCALE_SHIFT[16] = {[1] = 1, [2] = 2, [5] = 1, [6] = 2, [9] = 1, [12] = 0, [13] = 8};
+static const uint8_t SCALE_SHIFT[16] = {
+    [1] = 1, [2] = 2, [5] = 1, [6] = 2, [9] = 1, [12] = 0, [13] = 8};
 #define HAS_CONSTANT 0x3277u // bit r: l8ui l16ui l32i, s8i s16i s32i, l16si, addi, addmi
 #define OP_RRI8      2
 #define OP_L32I_N    8
@@ -53,8 +54,8 @@ static void read_constant(struct delta_unit *unit, uint32_t word)
 }
 
 // Which op2 exist for each op1 of op0 = 0, a bit each.
-static const uint16_t QRST_EXISTS[16] = {0xFF7F, 0xBF5F, 0xFD1F, 0xFFFF, 0xFFFF, 0xFFFF, 0,      0,
-                                         0x0033, 0x0011, 0xFF37, 0x3FFE, 0,      0,      0,      0};
+static const uint16_t QRST_EXISTS[16] = {0xFF7F, 0xBF5F, 0xFD1F, 0xFFFF, 0xFFFF, 0xFFFF, 0, 0,
+                                         0x0033, 0x0011, 0xFF37, 0x3FFE, 0,      0,      0, 0};
 
 // Whether there is such an instruction. What compilers do not make counts as missing too: most of it is met when reading is out of step.
 static bool exists(uint32_t word)
@@ -183,7 +184,8 @@ static bool put_constant(const struct delta_unit *unit, uint8_t *bytes, uint32_t
     }
     uint32_t r = bytes[1] >> 4;
     uint32_t mask = (1u << SCALE_SHIFT[r]) - 1;
-    uint32_t scaled = r >= 12 ? (uint32_t)((int32_t)value >> SCALE_SHIFT[r]) : value >> SCALE_SHIFT[r];
+    uint32_t scaled =
+        r >= 12 ? (uint32_t)((int32_t)value >> SCALE_SHIFT[r]) : value >> SCALE_SHIFT[r];
     bool fits = r >= 12 ? delta_fits(scaled, 8) : scaled < 256;
     return (value & mask) == 0 && fits && put_field(bytes, 16, 8, scaled);
 }

@@ -78,7 +78,8 @@ static void add_upper_part(const struct delta_walk *walk, struct delta_unit *uni
     }
     uint32_t target = unit->target + walk->upper[unit->read];
     bool is_pc_based = (walk->is_pc_based >> unit->read & 1) != 0;
-    if (is_pc_based || delta_unit_is_address(ARCH_RISCV, target)) { // a lui also makes plain constants
+    if (is_pc_based ||
+        delta_unit_is_address(ARCH_RISCV, target)) { // a lui also makes plain constants
         unit->target = target;
         unit->base = walk->upper_pc[unit->read];
         unit->is_pc_based = is_pc_based;
@@ -172,8 +173,7 @@ static struct delta_unit read_data(const struct delta_walk *walk, const uint8_t 
 {
     uint32_t place = walk->segment ? delta_walk_pc(walk, walk->at) : walk->at;
     uint32_t to_word = 4 - (place & 3);
-    struct delta_unit unit = {.kind = UNIT_DATA,
-                              .len = (uint8_t)(len < to_word ? len : to_word)};
+    struct delta_unit unit = {.kind = UNIT_DATA, .len = (uint8_t)(len < to_word ? len : to_word)};
     if (!walk->segment || unit.len < 4) {
         return unit;
     }
@@ -204,8 +204,8 @@ esp_err_t delta_walk_next(struct delta_walk *walk, uint32_t most, struct delta_u
         enter_segment(walk);
     }
     uint32_t left = walk->end - walk->at < most ? walk->end - walk->at : most;
-    esp_err_t err = delta_window_get(
-        walk->window, walk->at, left < UNIT_PEEK_LEN ? left : UNIT_PEEK_LEN, bytes);
+    esp_err_t err = delta_window_get(walk->window, walk->at,
+                                     left < UNIT_PEEK_LEN ? left : UNIT_PEEK_LEN, bytes);
     if (err != ESP_OK) {
         return err;
     }

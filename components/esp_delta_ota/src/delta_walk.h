@@ -7,9 +7,11 @@
 #include "delta_layout.h"
 #include "delta_unit.h"
 
-#define WINDOW_LEN     256
-#define WALK_RUN_UP    64 // chosen: bytes; instructions of both architectures fall into step within a few
-#define PAIR_DISTANCE  24 // chosen: instructions between the two parts of an address; measured: few are farther
+#define WINDOW_LEN 256
+#define WALK_RUN_UP                                                                                \
+    64 // chosen: bytes; instructions of both architectures fall into step within a few
+#define PAIR_DISTANCE                                                                              \
+    24 // chosen: instructions between the two parts of an address; measured: few are farther
 #define WALK_REGISTERS 32
 
 struct delta_window {
@@ -43,13 +45,13 @@ struct delta_walk {
     uint32_t region_count;
     const struct delta_layout *layout;
     struct delta_window *window;
-    uint32_t at; // offset in the file of the next unit
+    uint32_t at;                         // offset in the file of the next unit
     const struct delta_segment *segment; // it is in; NULL: in none
     uint32_t end;                        // of the segment, or where the next one begins
     uint32_t upper[WALK_REGISTERS];      // RISC-V: what lui or auipc put into a register
-    uint32_t upper_pc[WALK_REGISTERS];  // where that stands
-    uint32_t has_upper;   // bit per register
-    uint32_t is_pc_based; // bit per register: by auipc
+    uint32_t upper_pc[WALK_REGISTERS];   // where that stands
+    uint32_t has_upper;                  // bit per register
+    uint32_t is_pc_based;                // bit per register: by auipc
 };
 
 // The caller has set layout, window and regions. Goes to offset, or a little behind it to the next beginning of a unit. Errors: those of read.

@@ -138,9 +138,8 @@ static esp_err_t read_legacy_base(void *context, uint32_t offset, uint8_t *out, 
 static esp_err_t begin_legacy(struct delta_stage *self)
 {
     uint8_t digest[CRYPTO_SHA256_LEN];
-    esp_err_t err = self->base.get_digest
-                        ? self->base.get_digest(self->base.context, digest)
-                        : ESP_ERR_NOT_SUPPORTED;
+    esp_err_t err = self->base.get_digest ? self->base.get_digest(self->base.context, digest)
+                                          : ESP_ERR_NOT_SUPPORTED;
     if (err != ESP_OK) {
         return err;
     }
@@ -270,8 +269,12 @@ static esp_err_t step(struct ota_stage *stage, const uint8_t *in, size_t *in_len
                       size_t *out_len)
 {
     struct delta_stage *self = (struct delta_stage *)stage;
+    static const uint8_t no_input[1];
+    uint8_t no_room[1];
     size_t taken = 0;
     size_t given = 0;
+    in = *in_len > 0 ? in : no_input; // callers may pass NULL for nothing
+    out = *out_len > 0 ? out : no_room;
     for (;;) {
         size_t in_now = *in_len - taken;
         size_t out_now = *out_len - given;
@@ -282,7 +285,8 @@ static esp_err_t step(struct ota_stage *stage, const uint8_t *in, size_t *in_len
         if (err != ESP_OK) {
             return err;
         }
-        if (phase == self->phase) { // the decoder reads back from out what it gave in this call, so it gets one a step
+        if (phase ==
+            self->phase) { // the decoder reads back from out what it gave in this call, so it gets one a step
             break;
         }
     }
@@ -299,7 +303,7 @@ static esp_err_t finish(struct ota_stage *stage, uint8_t *out, size_t *out_len, 
 {
     const struct delta_stage *self = (const struct delta_stage *)stage;
     size_t none = 0;
-    esp_err_t err = step(stage, out, &none, out, out_len); // what waited for room
+    esp_err_t err = step(stage, NULL, &none, out, out_len); // what waited for room
     if (err != ESP_OK) {
         return err;
     }

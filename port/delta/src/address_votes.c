@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-#define VOTES_MAX 6 // chosen: more votes for one address count no more, its users are then told by the adaptive model
+#define VOTES_MAX                                                                                  \
+    6 // chosen: more votes for one address count no more, its users are then told by the adaptive model
 
 struct vote {
     uint32_t from;
@@ -85,7 +86,8 @@ static bool collect(const struct image_sweep *old_sweep, const struct image_swee
 static bool collect_bases(const struct image_sweep *old_sweep, const struct image_sweep *new_sweep,
                           struct vote_list *votes)
 {
-    if (old_sweep->region_count == 0 || new_sweep->region_count == 0 || old_sweep->regions[0].is_self_relative) {
+    if (old_sweep->region_count == 0 || new_sweep->region_count == 0 ||
+        old_sweep->regions[0].is_self_relative) {
         return true;
     }
     uint32_t next;

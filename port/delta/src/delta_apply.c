@@ -67,10 +67,10 @@ static esp_err_t run(struct ota_stage *stage, struct target *target, const uint8
         }
         size_t in_len = patch_len - at;
         size_t out_len = target->capacity - target->len;
-        err = in_len > 0 ? stage->ops->step(stage, patch + at, &in_len,
-                                            target->bytes + target->len, &out_len)
-                         : stage->ops->finish(stage, target->bytes + target->len, &out_len,
-                                              &is_done);
+        err = in_len > 0
+                  ? stage->ops->step(stage, patch + at, &in_len, target->bytes + target->len,
+                                     &out_len)
+                  : stage->ops->finish(stage, target->bytes + target->len, &out_len, &is_done);
         at += in_len;
         target->len += err == ESP_OK ? out_len : 0;
     }

@@ -299,7 +299,8 @@ static esp_err_t try_setting(const struct setting *setting, struct esp_delta_pat
         err = plan(&a, setting);
     }
     struct address_prices prices = setting->prices;
-    while (err == ESP_OK && choose_sizes(patch, &a) != ESP_OK) { // too many entries: make them dearer
+    while (err == ESP_OK &&
+           choose_sizes(patch, &a) != ESP_OK) { // too many entries: make them dearer
         prices.entry = prices.entry * 3 / 2;
         address_map_free(&a.map);
         err = address_votes_count(&a.old_sweep, &a.new_sweep, &a.matches, &prices, &a.map);
@@ -345,7 +346,8 @@ static void find_tail(const struct delta_file *file, struct esp_delta_patch *pat
     }
     patch->chip_id = (uint16_t)delta_load(file->bytes + 12, 2);
     const struct delta_segment *last = &layout.segments[layout.count - 1];
-    size_t end = (last->offset + last->len + 16) & ~(size_t)15; // fact: the checksum ends a block of 16
+    size_t end =
+        (last->offset + last->len + 16) & ~(size_t)15; // fact: the checksum ends a block of 16
     bool has_digest = file->bytes[23] == 1;
     uint8_t checksum = 0xEF; // fact: ESP_ROM_CHECKSUM_INITIAL
     for (uint32_t i = 0; i < layout.count; i++) {
@@ -363,8 +365,7 @@ static void find_tail(const struct delta_file *file, struct esp_delta_patch *pat
     esp_crypto.sha256_begin(&hash);
     esp_crypto.sha256_write(&hash, file->bytes, end);
     esp_crypto.sha256_end(&hash, digest);
-    patch->makes_digest =
-        has_digest && memcmp(file->bytes + end, digest, CRYPTO_SHA256_LEN) == 0;
+    patch->makes_digest = has_digest && memcmp(file->bytes + end, digest, CRYPTO_SHA256_LEN) == 0;
     patch->makes_checksum = patch->makes_digest || !has_digest;
 }
 
@@ -383,8 +384,8 @@ static esp_err_t try_all(struct esp_delta_patch *patch, const struct delta_file 
         }
         struct accountant accountant = {0};
         err = try_setting(&SETTINGS[i], patch, old_file, new_file, &accountant);
-        if (err == ESP_OK && (best->len == 0 || accountant.writer.out.len +
-                                                        ESP_DELTA_PATCH_HEADER_LEN < best->len)) {
+        if (err == ESP_OK && (best->len == 0 ||
+                              accountant.writer.out.len + ESP_DELTA_PATCH_HEADER_LEN < best->len)) {
             byte_buffer_free(best);
             write_patch(patch, &accountant.writer.out, best);
             *account = accountant.account;

@@ -31,12 +31,14 @@ esp_err_t image_sweep_read(void *context, uint32_t offset, uint8_t *out, uint32_
     return ESP_OK;
 }
 
-#define FRAME_HEADER_MAGIC 0x3B031B01u // fact: version 1, encodings sdata4 pcrel, udata4, sdata4 datarel (LSB .eh_frame_hdr)
-#define FRAME_HEADER_LEN   12
-#define FRAME_RECORD_MAX   65536 // chosen: above any unwinding record of a function
+#define FRAME_HEADER_MAGIC                                                                         \
+    0x3B031B01u // fact: version 1, encodings sdata4 pcrel, udata4, sdata4 datarel (LSB .eh_frame_hdr)
+#define FRAME_HEADER_LEN 12
+#define FRAME_RECORD_MAX 65536 // chosen: above any unwinding record of a function
 
 // Length of the records from offset on: each a length in bytes, then that many; 0 ends them.
-static uint32_t frames_len(const struct image_sweep *sweep, const struct delta_segment *segment, uint32_t offset)
+static uint32_t frames_len(const struct image_sweep *sweep, const struct delta_segment *segment,
+                           uint32_t offset)
 {
     uint32_t end = segment->offset + segment->len;
     uint32_t at = offset;
@@ -93,7 +95,9 @@ static void find_regions(struct image_sweep *sweep)
     if (sweep->regions[0].len == 0) {
         sweep->regions[0] = sweep->regions[1];
     }
-    sweep->region_count = sweep->regions[0].len == 0 ? 0 : sweep->regions[0].is_self_relative || sweep->regions[1].len == 0 ? 1 : 2;
+    sweep->region_count = sweep->regions[0].len == 0                                         ? 0
+                          : sweep->regions[0].is_self_relative || sweep->regions[1].len == 0 ? 1
+                                                                                             : 2;
 }
 
 static esp_err_t sweep_all(struct image_sweep *sweep)

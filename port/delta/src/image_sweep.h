@@ -11,8 +11,9 @@ struct image_sweep {
     struct delta_layout layout;
     struct delta_region regions[WALK_REGIONS_MAX];
     uint32_t region_count;
-    uint8_t *kind;    // [file.len] of the reference that begins here, else SWEEP_NO_REFERENCE
-    uint8_t *inside;  // [file.len] 1 to 4: this is the first to fourth byte of a reference; 0: of none
+    uint8_t *kind; // [file.len] of the reference that begins here, else SWEEP_NO_REFERENCE
+    uint8_t
+        *inside; // [file.len] 1 to 4: this is the first to fourth byte of a reference; 0: of none
     uint32_t *target; // [file.len] of that reference
 };
 
