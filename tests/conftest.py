@@ -5,7 +5,7 @@ device    makes devices: device("dev", factory=image) -> Device
 server    a real nginx for this test alone; see support/nginx.py for what it serves
 site      a folder of this test alone on an nginx that the whole run shares, which saves its start: serve(), url()
 certs     throwaway certificates, made once per run and only read
-esptool   Espressif's own tool as judge; skips when it could not be installed, fails under REQUIRE_JUDGES=1
+esptool, espsecure   Espressif's own tools as judges; skips when it could not be installed, fails under REQUIRE_JUDGES=1
 """
 
 import os
@@ -71,10 +71,25 @@ def site(shared_server, tmp_path):
     return Site(shared_server, tmp_path.name)
 
 
-@pytest.fixture(scope="session")
-def esptool():
-    path = ROOT / "build" / "venv" / "bin" / "esptool"
+def judge(name):
+    path = ROOT / "build" / "venv" / "bin" / name
     if not path.exists():
-        message = "no esptool in build/venv (tools/install_judges.sh puts it there)"
+        message = f"no {name} in build/venv (tools/install_judges.sh puts it there)"
         pytest.fail(message) if os.environ.get("REQUIRE_JUDGES") == "1" else pytest.skip(message)
     return lambda *args: subprocess.run([path, *map(str, args)], text=True, capture_output=True, timeout=120)
+
+
+@pytest.fixture(scope="session")
+def esptool():
+    return judge("esptool")
+
+
+@pytest.fixture(scope="session")
+def espsecure():
+    return judge("espsecure")
+
+
+@pytest.fixture(scope="session")
+def judge_python():
+    """Python with the judges' libraries."""
+    return judge("python")

@@ -7,12 +7,25 @@
 
 #include "open_device.h"
 
-enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK };
+enum {
+    OPT_FLASH = 256,
+    OPT_CHIP,
+    OPT_ROLLBACK,
+    OPT_ANTI_ROLLBACK,
+    OPT_EXPLAIN,
+    OPT_ATTEMPTS,
+    OPT_CRASH_LIMIT
+};
 
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
+    {"anti-rollback", required_argument, NULL, OPT_ANTI_ROLLBACK},
+    {"attempts", required_argument, NULL, OPT_ATTEMPTS},
+    {"crash-limit", required_argument, NULL, OPT_CRASH_LIMIT},
+    {"explain", no_argument, NULL, OPT_EXPLAIN},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
     {0},
 };
@@ -47,14 +60,14 @@ static int report(const struct device *device, const char *path, bool rollback,
     return CLI_DONE;
 }
 
-static int power_on(const char *path, const char *chip, bool rollback)
+static int power_on(const char *path, const struct device_options *options)
 {
-    struct device_options options = {.chip = chip, .rollback = rollback};
     struct boot_decision decision;
-    struct device *device = open_device(path, &options);
+    struct device *device = open_device(path, options);
     if (!device) {
         return CLI_FAILED;
     }
+    bool rollback = options->rollback || device->anti_rollback;
     esp_err_t err = device_boot(device, rollback, false, &decision);
     int code = err == ESP_OK ? report(device, path, rollback, &decision)
                              : cli_fail_with(err, "%s: the boot ended early", path);
@@ -65,8 +78,8 @@ static int power_on(const char *path, const char *chip, bool rollback)
 static int run(int argc, char **argv)
 {
     const char *flash = NULL;
-    const char *chip = NULL;
-    bool rollback = false;
+    struct device_options options = {0};
+    bool explains = false;
     int option;
     while ((option = cli_next_option(argc, argv, OPTIONS)) != CLI_END) {
         if (option == CLI_WRONG) {
@@ -75,21 +88,40 @@ static int run(int argc, char **argv)
         if (option == OPT_FLASH) {
             flash = optarg;
         } else if (option == OPT_CHIP) {
-            chip = optarg;
-        } else if (!cli_parse_switch(optarg, &rollback)) {
+            options.chip = optarg;
+        } else if (option == OPT_ANTI_ROLLBACK) {
+            if (!cli_parse_switch(optarg, &options.anti_rollback)) {
+                return cli_usage("--anti-rollback is on or off, not \"%s\"", optarg);
+            }
+        } else if (option == OPT_EXPLAIN) {
+            explains = true;
+        } else if (option == OPT_ATTEMPTS) {
+            if (!cli_parse_count("--attempts", optarg, &options.attempts)) {
+                return CLI_USAGE;
+            }
+        } else if (option == OPT_CRASH_LIMIT) {
+            if (!cli_parse_count("--crash-limit", optarg, &options.crash_limit)) {
+                return CLI_USAGE;
+            }
+        } else if (!cli_parse_switch(optarg, &options.rollback)) {
             return cli_usage("--rollback is on or off, not \"%s\"", optarg);
         }
     }
     if (!cli_check_arguments(argc, 0, 0)) {
         return CLI_USAGE;
     }
-    return flash ? power_on(flash, chip, rollback) : cli_usage("--flash FLASH is needed");
+    if (!flash) {
+        return cli_usage("--flash FLASH is needed");
+    }
+    return explains ? explain_device(flash, &options) : power_on(flash, &options);
 }
 
 const struct cli_command boot_command = {
     .name = "boot",
     .summary = "power a device on once: what boots, why, and what the bootloader writes",
-    .usage = "boot --flash FLASH [--rollback on|off] [--chip C] [--json]",
+    .usage = "boot --flash FLASH [--rollback on|off] [--anti-rollback on|off] [--attempts N] "
+             "[--crash-limit N] [--explain] "
+             "[--chip C] [--json]",
     .help =
         "Decides as ESP-IDF's bootloader does, verifies the image and writes to otadata what it "
         "writes.\n"
@@ -98,7 +130,19 @@ const struct cli_command boot_command = {
         "Exit code 1: nothing boots.\n\n"
         "  --flash FLASH      the device's flash file\n"
         "  --rollback on|off  whether the bootloader was built with rollback; off if not given\n"
+        "  --anti-rollback on|off  whether it also compares secure versions with FLASH.efuse and "
+        "burns that of a\n"
+        "                     confirmed image; off if not given\n"
+        "                     and FLASH.sdkconfig does not say so; on implies --rollback on\n"
+        "  --attempts N       extension: start an unconfirmed image N times before it is given up\n"
+        "  --crash-limit N    extension: give up an image that started N times without reporting "
+        "itself healthy\n"
+        "  --explain          do not boot: say what this power-on and the next resets would do, "
+        "and "
+        "why, as\n"
+        "                     esp-ota explain does\n"
         "  --chip C           its chip, if neither FLASH.efuse nor an image tells\n"
+        "  --flash-key FILE   key of the flash encryption, if it is not in FLASH.key\n"
         "  --json             slot, reason, project, version, tries, otadata before and after\n\n"
         "example:  esp-ota boot --flash dev.bin --rollback on\n",
     .run = run,

@@ -13,6 +13,7 @@
 
 static const struct cli_command *s_command;
 static bool s_is_json;
+static const char *s_flash_key;
 static bool s_has_printed_json;
 static char s_failure[SENTENCE_LEN];
 static char s_logged[SENTENCE_LEN]; // first error the library logged that it did not overcome
@@ -69,6 +70,10 @@ int cli_next_option(int argc, char **argv, const struct option *options)
             s_is_json = true;
             continue;
         }
+        if (option == CLI_OPTION_FLASH_KEY) {
+            s_flash_key = optarg;
+            continue;
+        }
         if (option == ':') {
             cli_report_usage("option %s needs a value", argv[optind - 1]);
             return CLI_WRONG;
@@ -92,6 +97,11 @@ bool cli_check_arguments(int argc, int min, int max)
         cli_report_usage("too many arguments");
     }
     return count >= min && count <= max;
+}
+
+const char *cli_flash_key(void)
+{
+    return s_flash_key;
 }
 
 bool cli_is_json(void)
@@ -160,7 +170,7 @@ void cli_forget_log(void)
     s_logged[0] = 0;
 }
 
-static int take_log_line(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int take_log_line(const char *format, va_list args)
 {
     char line[SENTENCE_LEN];
     (void)vsnprintf(line, sizeof(line), format, args); // cut when too long
@@ -271,6 +281,17 @@ bool cli_parse_revision(const char *text, uint16_t *out)
     return true;
 }
 
+bool cli_parse_count(const char *option, const char *text, uint32_t *out)
+{
+    uint64_t number;
+    if (!cli_parse_number(text, 1000, &number)) {
+        cli_report_usage("%s is a number up to 1000, not \"%s\"", option, text);
+        return false;
+    }
+    *out = (uint32_t)number;
+    return true;
+}
+
 bool cli_parse_switch(const char *text, bool *out)
 {
     bool is_on = strcmp(text, "on") == 0;
@@ -330,6 +351,16 @@ void cli_print_json(json_t *root)
     if (json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0) {
         putchar('\n');
     }
+    json_decref(root);
+}
+
+void cli_print_json_line(json_t *root)
+{
+    s_has_printed_json = true;
+    if (json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0) {
+        putchar('\n');
+    }
+    (void)fflush(stdout); // what cannot be written is noticed at the end, by cli_finish()
     json_decref(root);
 }
 

@@ -37,15 +37,20 @@ void cli_print_help(const struct cli_command *command);
 #define CLI_END         (-1)
 #define CLI_WRONG       '?'
 
+#define CLI_OPTION_FLASH_KEY 0x1000 // beyond the values that commands count up from 256
+
 /**
  * Next option, as getopt_long(); arguments may stand before, between and behind options. --json is noted for
- * cli_is_json() and not returned. An option whose value is a letter has that letter as its short form.
+ * cli_is_json(), --flash-key for cli_flash_key(), and neither is returned. An option whose value is a letter has that letter as its short form.
  * @return the option's value; CLI_END: no more; CLI_WRONG: wrong usage, said so already: return CLI_USAGE
  */
 int cli_next_option(int argc, char **argv, const struct option *options);
 
 /** Whether as many arguments as allowed stand behind the options; if not says so, and the caller returns CLI_USAGE. */
 bool cli_check_arguments(int argc, int min, int max);
+
+/** File that --flash-key names, or NULL. */
+const char *cli_flash_key(void);
 
 /** Whether --json was given. */
 bool cli_is_json(void);
@@ -92,6 +97,9 @@ bool cli_parse_size(const char *text, uint64_t max, uint64_t *out);
 /** A revision such as 301, 3.1 or v3.1 as major * 100 + minor. */
 bool cli_parse_revision(const char *text, uint16_t *out);
 
+/** --attempts and --crash-limit of a bootloader with extensions. On failure says so and returns false. */
+bool cli_parse_count(const char *option, const char *text, uint32_t *out);
+
 /** "on" or "off". */
 bool cli_parse_switch(const char *text, bool *out);
 
@@ -128,6 +136,9 @@ bool cli_write_file(const char *path, const void *bytes, size_t len);
 
 /** Prints root to standard output and gives it up. */
 void cli_print_json(json_t *root);
+
+/** Prints root to standard output as one line, at once, and gives it up: for results that come one after another. */
+void cli_print_json_line(json_t *root);
 
 /** Clean text as JSON. @return a new reference */
 json_t *cli_json_text(const void *field, size_t size);

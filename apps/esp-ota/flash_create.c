@@ -5,6 +5,7 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "chip_traits.h"
+#include "flash_encrypt.h"
 #include "image_file.h"
 #include "nor_flash.h"
 #include "partition_csv.h"
@@ -45,6 +47,9 @@ struct creation {
     uint32_t put_count;
     uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
     struct partition_table_check check;
+    const char *key_file; // of the flash encryption; NULL: off
+    struct cli_bytes key;
+    struct flash_encryption cipher;
 };
 
 // ----------------------------------------------------------------------- the table
@@ -219,18 +224,58 @@ static bool verify_puts(const struct creation *c)
 
 // ----------------------------------------------------------------------- writing
 
+static esp_err_t program_put(esp_flash_t *flash, const struct put *put)
+{
+    const esp_partition_info_t *entry = &put->entry;
+    bool encrypts = flash_is_encrypted(flash) &&
+                    partition_table_is_encrypted(entry->type, entry->subtype, entry->flags);
+    uint32_t len = (uint32_t)put->content.len;
+    return encrypts ? flash_encrypt_write(flash, entry->pos.offset, put->content.bytes, len)
+                    : esp_flash_write(flash, put->content.bytes, entry->pos.offset, len);
+}
+
+static bool is_put(const struct creation *c, uint32_t offset)
+{
+    uint32_t i = 0;
+    while (i < c->put_count && c->puts[i].entry.pos.offset != offset) {
+        i++;
+    }
+    return i < c->put_count;
+}
+
+// Flashing a new device writes otadata too: 0xFF, encrypted. Left erased it would decrypt to noise instead of empty records.
+static esp_err_t program_empty_otadata(esp_flash_t *flash, const struct creation *c)
+{
+    uint8_t empty[4096];
+    esp_err_t err = ESP_OK;
+    memset(empty, 0xFF, sizeof(empty));
+    for (uint32_t i = 0; i < c->check.count; i++) {
+        esp_partition_info_t entry = partition_table_entry(c->table, i);
+        bool is_otadata = entry.type == PART_TYPE_DATA && entry.subtype == PART_SUBTYPE_DATA_OTA;
+        if (!is_otadata || is_put(c, entry.pos.offset)) {
+            continue;
+        }
+        for (uint32_t at = 0; at + sizeof(empty) <= entry.pos.size && err == ESP_OK;
+             at += sizeof(empty)) {
+            err = esp_flash_write_encrypted(flash, entry.pos.offset + at, empty, sizeof(empty));
+        }
+    }
+    return err;
+}
+
 static esp_err_t program(esp_flash_t *flash, const struct creation *c)
 {
-    esp_err_t err = esp_flash_write(flash, c->table, TABLE_OFFSET, sizeof(c->table));
+    esp_err_t err = flash_plain_write(flash, c->table, TABLE_OFFSET, sizeof(c->table));
+    if (err == ESP_OK && flash_is_encrypted(flash)) {
+        err = program_empty_otadata(flash, c);
+    }
     for (uint32_t i = 0; i < c->put_count && err == ESP_OK; i++) {
-        const struct put *put = &c->puts[i];
-        err = esp_flash_write(flash, put->content.bytes, put->entry.pos.offset,
-                              (uint32_t)put->content.len);
+        err = program_put(flash, &c->puts[i]);
     }
     return err == ESP_OK ? esp_flash_sync(flash) : err;
 }
 
-static esp_err_t write_flash(const struct creation *c, const char *path)
+static esp_err_t write_flash(struct creation *c, const char *path)
 {
     esp_flash_t *flash;
     esp_err_t err = nor_flash_create(path, (uint32_t)c->size);
@@ -241,9 +286,56 @@ static esp_err_t write_flash(const struct creation *c, const char *path)
     if (err != ESP_OK) {
         return err;
     }
+    flash->cipher = c->key_file ? &c->cipher.base : NULL;
     err = program(flash, c);
     nor_flash_close(flash);
     return err;
+}
+
+static esp_err_t burn(struct efuse *efuse, enum efuse_field field, uint8_t value)
+{
+    const uint8_t bits[EFUSE_FIELD_BYTES_MAX] = {value};
+    return efuse->ops->bit_count(efuse, field) > 0 ? efuse->ops->burn(efuse, field, bits) : ESP_OK;
+}
+
+static esp_err_t write_efuse(const struct creation *c, const char *path)
+{
+    struct efuse *efuse = NULL;
+    esp_err_t err = sim_efuse_create(path, &c->identity);
+    if (err != ESP_OK || !c->key_file) {
+        return err;
+    }
+    err = sim_efuse_open(path, NULL, &efuse);
+    if (err == ESP_OK) {
+        err = burn(efuse, EFUSE_FLASH_CRYPT_CONFIG, FLASH_CRYPT_CONFIG_DEFAULT);
+    }
+    if (err == ESP_OK) {
+        err = burn(efuse, EFUSE_FLASH_CRYPT_CNT, 1);
+    }
+    sim_efuse_close(efuse);
+    return err;
+}
+
+// For its owner only.
+static bool write_key(const struct creation *c, const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool is_written =
+        fd >= 0 && write(fd, c->key.bytes, c->key.len) == (ssize_t)c->key.len && fsync(fd) == 0;
+    int number = errno;
+    if (fd >= 0 && close(fd) != 0) {
+        is_written = false;
+    }
+    if (!is_written) {
+        cli_report_failure("%s.key cannot be created: %s", c->out, strerror(number));
+    }
+    return is_written;
+}
+
+// Without eFuses nothing would look for it.
+static bool keeps_key(const struct creation *c)
+{
+    return c->key_file && !c->no_efuse;
 }
 
 static bool publish(const char *part, const char *path)
@@ -255,11 +347,19 @@ static bool publish(const char *part, const char *path)
     return false;
 }
 
-// The eFuses get their name first: a flash file without them is a device of unknown chip, the other way round nothing is.
-static bool publish_both(const struct creation *c, const char *part, const char *part_efuse)
+// Key and eFuses get their names first: a flash file without them is a device of unknown chip, the other way round nothing is.
+static bool publish_all(const struct creation *c, const char *part, const char *part_efuse,
+                        const char *part_key)
 {
     char efuse[PATH_MAX];
+    char key[PATH_MAX];
     (void)snprintf(efuse, sizeof(efuse), "%s.efuse", c->out); // shorter than part_efuse, which fits
+    (void)snprintf(key, sizeof(key), "%s.key", c->out);       // the same
+    if (!keeps_key(c)) {
+        (void)unlink(key); // of a device that is replaced
+    } else if (!publish(part_key, key)) {
+        return false;
+    }
     if (c->no_efuse) {
         (void)unlink(efuse); // of a device that is replaced
     } else if (!publish(part_efuse, efuse)) {
@@ -270,35 +370,45 @@ static bool publish_both(const struct creation *c, const char *part, const char 
     }
     if (access(c->out, F_OK) != 0) {
         (void)unlink(efuse);
+        (void)unlink(key);
     }
     return false;
 }
 
-static int create(const struct creation *c)
+static int create(struct creation *c)
 {
     char part[PATH_MAX];
     char part_efuse[PATH_MAX];
+    char part_key[PATH_MAX];
     int len = snprintf(part, sizeof(part), "%s.%ld.part", c->out, (long)getpid());
     int efuse_len =
         snprintf(part_efuse, sizeof(part_efuse), "%s.%ld.part.efuse", c->out, (long)getpid());
     if (len < 0 || efuse_len < 0 || (size_t)efuse_len >= sizeof(part_efuse)) {
         return cli_fail("%s: %s", c->out, strerror(ENAMETOOLONG));
     }
+    (void)snprintf(part_key, sizeof(part_key), "%s.%ld.part.key", c->out, (long)getpid()); // fits
     esp_err_t err = write_flash(c, part);
     if (err == ESP_OK && !c->no_efuse) {
-        err = sim_efuse_create(part_efuse, &c->identity);
+        err = write_efuse(c, part_efuse);
     }
     int code = CLI_DONE;
     if (err != ESP_OK) {
         code = cli_fail_with(err, "%s cannot be created", c->out);
-    } else if (!publish_both(c, part, part_efuse)) {
+    } else if ((keeps_key(c) && !write_key(c, part_key)) ||
+               !publish_all(c, part, part_efuse, part_key)) {
         code = CLI_FAILED;
     }
     if (code != CLI_DONE) {
+        (void)unlink(part_key);   // may be gone
         (void)unlink(part);       // may be gone
         (void)unlink(part_efuse); // may be gone
     }
     return code;
+}
+
+static const char *encryption_name(const struct creation *c)
+{
+    return flash_encryption_name(flash_encryption_scheme_of(c->identity.chip_id), c->key.len);
 }
 
 static void report(const struct creation *c)
@@ -309,13 +419,19 @@ static void report(const struct creation *c)
         cli_say("%s: %s %s with %s of flash, %u partitions%s", c->out, c->chip->name,
                 cli_revision_text(c->identity.chip_rev, rev), cli_size_text(c->size, size),
                 (unsigned)c->check.count, c->put_count ? "" : ", nothing on it yet");
+        if (c->key_file) {
+            cli_say("its flash is encrypted with %s; %s%s", encryption_name(c),
+                    c->no_efuse ? "each command needs --flash-key " : "the key is beside it",
+                    c->no_efuse ? c->key_file : "");
+        }
         cli_say("next: esp-ota flash info %s", c->out);
         return;
     }
-    cli_print_json(json_pack(
-        "{s:o, s:s, s:i, s:i, s:I, s:I}", "flash", cli_json_text(c->out, strlen(c->out)), "chip",
-        c->chip->name, "chip_rev", c->identity.chip_rev, "block_rev", c->identity.blk_rev, "size",
-        (json_int_t)c->size, "partitions", (json_int_t)c->check.count));
+    cli_print_json(json_pack("{s:o, s:s, s:i, s:i, s:I, s:I, s:s?}", "flash",
+                             cli_json_text(c->out, strlen(c->out)), "chip", c->chip->name,
+                             "chip_rev", c->identity.chip_rev, "block_rev", c->identity.blk_rev,
+                             "size", (json_int_t)c->size, "partitions", (json_int_t)c->check.count,
+                             "encryption", c->key_file ? encryption_name(c) : NULL));
 }
 
 // Said now, with the name that was asked for; later it would be the name under which the file is written first.
@@ -347,7 +463,31 @@ static int check_out(const struct creation *c)
     if (!c->is_forced && access(efuse, F_OK) == 0) {
         return cli_fail("%s exists, the eFuses of another device; --force replaces it", efuse);
     }
+    (void)snprintf(efuse, sizeof(efuse), "%s.key", c->out);
+    if (!c->is_forced && access(efuse, F_OK) == 0) {
+        return cli_fail("%s exists, the key of another device; --force replaces it", efuse);
+    }
     return CLI_DONE;
+}
+
+static bool load_key(struct creation *c)
+{
+    if (!c->key_file) {
+        return true;
+    }
+    if (!cli_read_file(c->key_file, FLASH_KEY_FILE_MAX, &c->key)) {
+        return false;
+    }
+    enum flash_scheme scheme = flash_encryption_scheme_of(c->identity.chip_id);
+    esp_err_t err = flash_encryption_init(&c->cipher, scheme, c->key.bytes, c->key.len,
+                                          FLASH_CRYPT_CONFIG_DEFAULT);
+    if (err == ESP_ERR_INVALID_SIZE) {
+        cli_report_failure("%s has %zu bytes; a key for the flash encryption of %s has %s",
+                           c->key_file, c->key.len, c->chip->name, flash_key_lens_text(scheme));
+    } else if (err != ESP_OK) {
+        cli_report_error(err, "%s cannot be used", c->key_file);
+    }
+    return err == ESP_OK;
 }
 
 static int run_creation(struct creation *c)
@@ -356,7 +496,7 @@ static int run_creation(struct creation *c)
     if (code != CLI_DONE) {
         return code;
     }
-    if (!load_table(c) || !load_puts(c)) {
+    if (!load_key(c) || !load_table(c) || !load_puts(c)) {
         return CLI_FAILED;
     }
     choose_revisions(c);
@@ -380,6 +520,7 @@ enum {
     OPT_CHIP_REV,
     OPT_BLOCK_REV,
     OPT_NO_EFUSE,
+    OPT_ENCRYPT_KEY,
     OPT_FORCE
 };
 
@@ -392,6 +533,7 @@ static const struct option OPTIONS[] = {
     {"blk-rev", required_argument, NULL, OPT_BLOCK_REV},
     {"block-rev", required_argument, NULL, OPT_BLOCK_REV},
     {"no-efuse", no_argument, NULL, OPT_NO_EFUSE},
+    {"encrypt-key", required_argument, NULL, OPT_ENCRYPT_KEY},
     {"force", no_argument, NULL, OPT_FORCE},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
     {0},
@@ -442,6 +584,9 @@ static int take_option(int option, struct creation *c)
         return c->has_block_rev
                    ? CLI_DONE
                    : cli_usage("--blk-rev wants something like 1 or v0.1, not \"%s\"", optarg);
+    case OPT_ENCRYPT_KEY:
+        c->key_file = optarg;
+        return CLI_DONE;
     case OPT_NO_EFUSE:
         c->no_efuse = true;
         return CLI_DONE;
@@ -489,6 +634,11 @@ static int run(int argc, char **argv)
     for (uint32_t i = 0; i < c->put_count; i++) {
         free(c->puts[i].content.bytes);
     }
+    if (c->key.bytes) {
+        esp_crypto_secret.wipe(c->key.bytes, c->key.len);
+        free(c->key.bytes);
+    }
+    flash_encryption_deinit(&c->cipher);
     free(c);
     return code;
 }
@@ -498,22 +648,27 @@ const struct cli_command flash_create_command = {
     .summary = "make a device: a flash file with a partition table and images",
     .usage =
         "flash create OUT --chip CHIP --size 4MB --partitions TABLE.csv|.bin [--put LABEL=FILE]...",
-    .help = "Makes OUT, byte for byte the flash of a device, and OUT.efuse, what its chip is. If "
-            "anything is wrong\n"
-            "neither is made.\n\n"
-            "  --chip CHIP         e.g. esp32, esp32s3, esp32c3\n"
-            "  --size SIZE         4MB, 4M, 4194304 and 0x400000 are the same\n"
-            "  --partitions FILE   partition table, as CSV or binary\n"
-            "  --put LABEL=FILE    writes FILE into that partition; images are verified first;\n"
-            "                      bootloader=FILE puts a bootloader where the chip looks for it\n"
-            "  --chip-rev N        chip revision, e.g. 301 or v3.1; if not given a current one "
-            "that suits the images\n"
-            "  --blk-rev N         eFuse block revision; if not given what the images ask for\n"
-            "  --no-efuse          no OUT.efuse, as if OUT were dumped from a real device\n"
-            "  --force             replace OUT, and put images even if they would not boot\n"
-            "  --json              what was made, as JSON\n\n"
-            "example:  esp-ota flash create dev.bin --chip esp32 --size 4MB --partitions "
-            "two_ota.csv \\\n"
-            "              --put factory=v1.bin\n",
+    .help =
+        "Makes OUT, byte for byte the flash of a device, and OUT.efuse, what its chip is. If "
+        "anything is wrong\n"
+        "neither is made.\n\n"
+        "  --chip CHIP         e.g. esp32, esp32s3, esp32c3\n"
+        "  --size SIZE         4MB, 4M, 4194304 and 0x400000 are the same\n"
+        "  --partitions FILE   partition table, as CSV or binary\n"
+        "  --put LABEL=FILE    writes FILE into that partition; images are verified first;\n"
+        "                      bootloader=FILE puts a bootloader where the chip looks for it\n"
+        "  --chip-rev N        chip revision, e.g. 301 or v3.1; if not given a current one "
+        "that suits the images\n"
+        "  --blk-rev N         eFuse block revision; if not given what the images ask for\n"
+        "  --encrypt-key FILE  encrypts the flash with this key, as ESP-IDF's flash encryption "
+        "would: esp32 with 32\n"
+        "                      bytes (or 24), the others with 32, 64 or 16; a copy of it is made, "
+        "OUT.key\n"
+        "  --no-efuse          no OUT.efuse, as if OUT were dumped from a real device\n"
+        "  --force             replace OUT, and put images even if they would not boot\n"
+        "  --json              what was made, as JSON\n\n"
+        "example:  esp-ota flash create dev.bin --chip esp32 --size 4MB --partitions "
+        "two_ota.csv \\\n"
+        "              --put factory=v1.bin\n",
     .run = run,
 };

@@ -82,6 +82,10 @@ static void print_device(const char *path, const struct device *device)
            is_known ? chip_name(device->chip.chip_id) : "chip unknown", is_known ? " " : "",
            is_known ? cli_revision_text(device->chip.chip_rev, rev) : "",
            chip_source_text(device->chip_source));
+    if (device->encryption) {
+        printf("flash encryption on, %s; an erased partition or record reads as noise\n",
+               device->encryption);
+    }
 }
 
 static void print_slot(const struct slot_report *slot)
@@ -196,6 +200,8 @@ static bool print_json(const char *path, struct device *device, bool rollback,
     json_object_set_new(root, "chip_rev", json_integer(device->chip.chip_rev));
     json_object_set_new(root, "block_rev", json_integer(device->chip.blk_rev));
     json_object_set_new(root, "chip_source", json_string(chip_source_text(device->chip_source)));
+    json_object_set_new(root, "encryption",
+                        device->encryption ? json_string(device->encryption) : json_null());
     json_object_set_new(root, "table_offset", json_integer(device->table_offset));
     json_object_set_new(root, "partitions", partitions);
     json_object_set_new(root, "otadata",
@@ -215,6 +221,7 @@ enum { OPT_CHIP = 256, OPT_ROLLBACK, OPT_OFFSET };
 
 static const struct option OPTIONS[] = {
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"offset", required_argument, NULL, OPT_OFFSET},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
@@ -228,12 +235,13 @@ static int show(const char *path, const struct device_options *options)
         return CLI_FAILED;
     }
     struct boot_decision decision;
-    esp_err_t err = device_boot(device, options->rollback, true, &decision);
+    bool rollback = options->rollback || device->anti_rollback;
+    esp_err_t err = device_boot(device, rollback, true, &decision);
     int code = CLI_DONE;
     if (err != ESP_OK) {
         code = cli_fail_with(err, "%s: what boots cannot be told", path);
-    } else if (!(cli_is_json() ? print_json(path, device, options->rollback, &decision)
-                               : print_all(path, device, options->rollback, &decision))) {
+    } else if (!(cli_is_json() ? print_json(path, device, rollback, &decision)
+                               : print_all(path, device, rollback, &decision))) {
         code = CLI_FAILED;
     }
     device_close(device);
@@ -268,6 +276,7 @@ const struct cli_command flash_info_command = {
     .help = "Shows what is on a device's flash. Changes nothing.\n\n"
             "  --rollback on|off  the bootloader whose next boot is foretold; off if not given\n"
             "  --chip C           the device's chip, if neither FLASH.efuse nor an image tells\n"
+            "  --flash-key FILE   key of the flash encryption, if it is not in FLASH.key\n"
             "  --offset N         where the partition table stands; 0x8000 if not given\n"
             "  --json             all of it as JSON\n\n"
             "example:  esp-ota flash info dev.bin\n",

@@ -8,6 +8,7 @@
 
 #include "chip_traits.h"
 #include "image_file.h"
+#include "trust.h"
 
 #define FILE_MAX 0xFFFFFFFFu // what 32-bit offsets reach
 
@@ -100,7 +101,17 @@ static void print_info(const char *path, const struct image_info *info, enum ima
     }
 }
 
-static int show_info(const char *path, const struct cli_bytes *file)
+static void report_signatures(const char *path, const struct cli_bytes *file,
+                              const struct trust *trust, json_t *object)
+{
+    struct sign_file found;
+    if (sign_file_examine(path, file, false, &found)) { // the image was found valid before
+        bool has_trust = trust->count > 0 || trust->is_device;
+        trust_report(file, &found, has_trust ? trust : NULL, object);
+    }
+}
+
+static int show_info(const char *path, const struct cli_bytes *file, const struct trust *trust)
 {
     struct image_wish wish = {.flash_offset = IMAGE_FILE_OFFSET_DEFAULT};
     struct image_info info;
@@ -115,6 +126,9 @@ static int show_info(const char *path, const struct cli_bytes *file)
     image_fault_sentence(fault, &info, &rules, sentence, sizeof(sentence));
     if (!cli_is_json()) {
         print_info(path, &info, fault, sentence);
+        if (fault == IMAGE_OK) {
+            report_signatures(path, file, trust, NULL);
+        }
         return CLI_DONE;
     }
     json_t *root = json_pack("{s:o, s:I}", "file", cli_json_text(path, strlen(path)), "file_length",
@@ -122,21 +136,39 @@ static int show_info(const char *path, const struct cli_bytes *file)
     json_object_set_new(root, "kind", json_string(is_bootloader ? "bootloader" : "app"));
     json_object_set_new(root, "text", json_string(sentence));
     image_report_json(root, &info, fault);
+    if (fault == IMAGE_OK) {
+        report_signatures(path, file, trust, root);
+    }
     cli_print_json(root);
     return CLI_DONE;
 }
 
+enum { OPT_TRUST = 512, OPT_FLASH, OPT_THRESHOLD, OPT_DATA };
+
 static int run_info(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {{"json", no_argument, NULL, CLI_OPTION_JSON}, {0}};
-    if (cli_next_option(argc, argv, OPTIONS) != CLI_END || !cli_check_arguments(argc, 1, 1)) {
+    static const struct option OPTIONS[] = {{"trust", required_argument, NULL, OPT_TRUST},
+                                            {"flash", required_argument, NULL, OPT_FLASH},
+                                            {"json", no_argument, NULL, CLI_OPTION_JSON},
+                                            {0}};
+    static struct trust trust; // one process, one command
+    int option;
+    while ((option = cli_next_option(argc, argv, OPTIONS)) != CLI_END) {
+        if (option == CLI_WRONG) {
+            return CLI_USAGE;
+        }
+        if (!(option == OPT_TRUST ? trust_add(&trust, optarg) : trust_add_device(&trust, optarg))) {
+            return CLI_FAILED;
+        }
+    }
+    if (!cli_check_arguments(argc, 1, 1)) {
         return CLI_USAGE;
     }
     struct cli_bytes file;
     if (!cli_read_file(argv[optind], FILE_MAX, &file)) {
         return CLI_FAILED;
     }
-    int code = show_info(argv[optind], &file);
+    int code = show_info(argv[optind], &file, &trust);
     free(file.bytes);
     return code;
 }
@@ -144,12 +176,17 @@ static int run_info(int argc, char **argv)
 const struct cli_command image_info_command = {
     .name = "image info",
     .summary = "what an image is: chip, project, version, segments, verdict",
-    .usage = "image info FILE [--json]",
+    .usage = "image info FILE [--trust KEY|DIGEST]... [--flash FLASH] [--json]",
     .help = "Tells what the image in FILE (\"-\": standard input) is and whether it is whole. What "
             "follows the\n"
             "image, such as the erased rest of a slot, does not matter. Done (exit code 0) also "
             "when the\n"
-            "image is not valid: image verify is the command that refuses.\n\n"
+            "image is not valid: image verify is the command that refuses.\n"
+            "Signatures are listed with the digest of their key, and whether they are right.\n\n"
+            "  --trust KEY    say which signatures this key makes trusted: PEM, digest or raw v1 "
+            "key; repeatable\n"
+            "  --flash FLASH  say which of them this device trusts\n"
+            "  --json         the same as JSON\n\n"
             "example:  esp-ota image info firmware.bin\n",
     .run = run_info,
 };
@@ -173,6 +210,9 @@ static const struct option VERIFY_OPTIONS[] = {
     {"part-size", required_argument, NULL, OPT_PART_SIZE},
     {"flash-offset", required_argument, NULL, OPT_FLASH_OFFSET},
     {"bootloader", no_argument, NULL, OPT_BOOTLOADER},
+    {"trust", required_argument, NULL, OPT_TRUST},
+    {"threshold", required_argument, NULL, OPT_THRESHOLD},
+    {"data", no_argument, NULL, OPT_DATA},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
     {0},
 };
@@ -223,37 +263,113 @@ static enum image_fault verify(const struct cli_bytes *file, const struct image_
     return fault;
 }
 
-static int report_verdict(const char *path, const struct cli_bytes *file,
-                          const struct image_wish *wish)
+struct verification {
+    const char *path;
+    struct cli_bytes file;
+    struct image_wish wish;
+    struct trust trust;
+    bool is_data;
+};
+
+// Judges an image without its signature first, because that tells where the signature stands.
+static enum image_fault verify_signed(const struct verification *v, const struct image_rules *rules,
+                                      struct image_info *info, char *sentence, size_t size,
+                                      bool *is_judged)
+{
+    struct sign_file found;
+    struct signature_policy policy;
+    enum image_fault fault = verify(&v->file, &v->wish, rules, info, sentence, size);
+    if (fault != IMAGE_OK || v->trust.count == 0) {
+        return fault;
+    }
+    *is_judged = sign_file_examine(v->path, &v->file, false, &found) &&
+                 trust_policy(&v->trust, &found, &policy);
+    if (!*is_judged) {
+        return IMAGE_SIGNATURE_NO_KEYS;
+    }
+    struct image_rules with_signature = *rules;
+    with_signature.signature = &policy;
+    return verify(&v->file, &v->wish, &with_signature, info, sentence, size);
+}
+
+static int report_verdict(const struct verification *v)
 {
     struct image_info info;
     char sentence[160];
     char name[80];
-    struct image_rules rules = image_file_rules(wish, file);
-    enum image_fault fault = verify(file, wish, &rules, &info, sentence, sizeof(sentence));
+    bool is_judged = true;
+    struct image_rules rules = image_file_rules(&v->wish, &v->file);
+    enum image_fault fault =
+        verify_signed(v, &rules, &info, sentence, sizeof(sentence), &is_judged);
+    if (!is_judged) {
+        return CLI_FAILED; // said why
+    }
     if (cli_is_json()) {
-        json_t *root =
-            json_pack("{s:o, s:s}", "file", cli_json_text(path, strlen(path)), "text", sentence);
+        json_t *root = json_pack("{s:o, s:s}", "file", cli_json_text(v->path, strlen(v->path)),
+                                 "text", sentence);
         image_report_json(root, &info, fault);
         cli_print_json(root);
     } else if (fault == IMAGE_OK) {
-        printf("%s: valid: %s for %s, %u bytes\n", path, image_report_name(&info, name),
+        printf("%s: valid%s: %s for %s, %u bytes\n", v->path,
+               v->trust.count > 0 ? " and signed" : "", image_report_name(&info, name),
                chip_name(info.header.chip_id), (unsigned)info.image_len);
     }
     return fault == IMAGE_OK
                ? CLI_DONE
-               : cli_fail("%s: refused: %s: %s", path, image_fault_name(fault), sentence);
+               : cli_fail("%s: refused: %s: %s", v->path, image_fault_name(fault), sentence);
 }
 
-static int run_verify(int argc, char **argv)
+// A partition table or data: nothing but the signature can be judged.
+static int report_data_verdict(const struct verification *v)
 {
-    struct image_wish wish = {.flash_offset = IMAGE_FILE_OFFSET_DEFAULT};
+    struct sign_file found;
+    struct signature_policy policy;
+    struct signature_result result;
+    if (!sign_file_examine(v->path, &v->file, v->is_data, &found) ||
+        !trust_policy(&v->trust, &found, &policy)) {
+        return CLI_FAILED;
+    }
+    enum image_fault fault = sign_file_verify(&v->file, &found, &policy, &result);
+    if (cli_is_json()) {
+        cli_print_json(json_pack("{s:o, s:b, s:s, s:s}", "file",
+                                 cli_json_text(v->path, strlen(v->path)), "valid",
+                                 fault == IMAGE_OK, "verdict", image_fault_name(fault), "text",
+                                 image_fault_text(fault)));
+    } else if (fault == IMAGE_OK) {
+        printf("%s: signed (%s)\n", v->path, signature_scheme_name(policy.scheme));
+    }
+    return fault == IMAGE_OK ? CLI_DONE
+                             : cli_fail("%s: refused: %s: %s", v->path, image_fault_name(fault),
+                                        image_fault_text(fault));
+}
+
+static int take_trust_option(int option, struct verification *v)
+{
+    uint64_t number = 0;
+    if (option == OPT_DATA) {
+        v->is_data = true;
+    } else if (option == OPT_TRUST) {
+        return trust_add(&v->trust, optarg) ? CLI_DONE : CLI_FAILED;
+    } else if (!cli_parse_number(optarg, SIGNATURE_BLOCK_MAX, &number) || number == 0) {
+        return cli_usage("--threshold is 1, 2 or 3, not \"%s\"", optarg);
+    }
+    v->trust.threshold = number ? (uint32_t)number : v->trust.threshold;
+    return CLI_DONE;
+}
+
+static int parse_verify(int argc, char **argv, struct verification *v)
+{
     int option;
     while ((option = cli_next_option(argc, argv, VERIFY_OPTIONS)) != CLI_END) {
         if (option == CLI_WRONG) {
             return CLI_USAGE;
         }
-        if (!take_verify_option(option, &wish)) {
+        if (option >= OPT_TRUST) {
+            int code = take_trust_option(option, v);
+            if (code != CLI_DONE) {
+                return code;
+            }
+        } else if (!take_verify_option(option, &v->wish)) {
             return option == OPT_CHIP ? cli_usage("--chip: \"%s\" is no chip known here", optarg)
                                       : cli_usage("\"%s\" is no number that fits here", optarg);
         }
@@ -261,12 +377,28 @@ static int run_verify(int argc, char **argv)
     if (!cli_check_arguments(argc, 1, 1)) {
         return CLI_USAGE;
     }
-    struct cli_bytes file;
-    if (!cli_read_file(argv[optind], FILE_MAX, &file)) {
+    if ((v->is_data || v->trust.threshold > 0) && v->trust.count == 0) {
+        return cli_usage("%s goes with --trust", v->is_data ? "--data" : "--threshold");
+    }
+    v->path = argv[optind];
+    return CLI_DONE;
+}
+
+static int run_verify(int argc, char **argv)
+{
+    static struct verification v; // one process, one command
+    v.wish.flash_offset = IMAGE_FILE_OFFSET_DEFAULT;
+    int code = parse_verify(argc, argv, &v);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    if (!cli_read_file(v.path, FILE_MAX, &v.file)) {
         return CLI_FAILED;
     }
-    int code = report_verdict(argv[optind], &file, &wish);
-    free(file.bytes);
+    bool is_image = v.trust.count == 0 ||
+                    (!v.is_data && v.file.len > 0 && v.file.bytes[0] == ESP_IMAGE_HEADER_MAGIC);
+    code = is_image ? report_verdict(&v) : report_data_verdict(&v);
+    free(v.file.bytes);
     return code;
 }
 
@@ -274,7 +406,7 @@ const struct cli_command image_verify_command = {
     .name = "image verify",
     .summary = "whether a device's bootloader would take an image, and why not",
     .usage = "image verify FILE [--chip C] [--chip-rev N] [--block-rev N] [--part-size N] "
-             "[--flash-offset N] [--json]",
+             "[--flash-offset N] [--trust KEY|DIGEST]... [--json]",
     .help =
         "Checks the image in FILE (\"-\": standard input) as the bootloader does. Exit code 0: "
         "valid; 1: refused,\n"
@@ -286,6 +418,11 @@ const struct cli_command image_verify_command = {
         "  --part-size N     size of the partition, e.g. 0x100000 or 1M; without it 16 MB\n"
         "  --flash-offset N  where the partition starts; without it 0x10000\n"
         "  --bootloader      FILE is a bootloader, not an application\n"
+        "  --trust KEY       it must be signed with this key: a PEM file, a digest (64 digits or "
+        "32 bytes in a\n"
+        "                    file), or a raw v1 key; repeatable, one of them is enough\n"
+        "  --threshold N     so many of the trusted keys must have signed; 1 if not given\n"
+        "  --data            FILE is a signed data partition; only its signature is judged\n"
         "  --json            the verdict as JSON, also when it is a refusal\n\n"
         "example:  esp-ota image verify firmware.bin --chip esp32 --chip-rev v1.0 --part-size 1M\n",
     .run = run_verify,

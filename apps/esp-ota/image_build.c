@@ -1,4 +1,4 @@
-// esp-ota image build: firmware that can be carried, verified and booted here, but does nothing.
+// esp-ota image build: firmware that can be carried, verified and booted here. It does nothing, or it is a host program.
 
 #include "commands.h"
 
@@ -8,12 +8,16 @@
 
 #include "chip_traits.h"
 #include "image_encode.h"
+#include "image_pack.h"
 
 #define GRANULE 16u // fact: the checksum byte ends a block of 16, the digest has 32 bytes
 
 struct build {
     struct image_encode_spec spec;
-    uint64_t size; // 0: as small as possible
+    uint64_t size;   // 0: as small as possible
+    const char *elf; // host program to pack; NULL: data
+    bool has_secure_version;
+    enum host_image_rollback rollback; // what the program knows of it
     const char *out;
 };
 
@@ -26,7 +30,9 @@ enum {
     OPT_MIN_REV,
     OPT_MAX_REV,
     OPT_DATE,
-    OPT_TIME
+    OPT_TIME,
+    OPT_ELF,
+    OPT_APP_ROLLBACK,
 };
 
 static const struct option OPTIONS[] = {
@@ -39,6 +45,8 @@ static const struct option OPTIONS[] = {
     {"max-chip-rev", required_argument, NULL, OPT_MAX_REV},
     {"date", required_argument, NULL, OPT_DATE},
     {"time", required_argument, NULL, OPT_TIME},
+    {"elf", required_argument, NULL, OPT_ELF},
+    {"app-rollback", required_argument, NULL, OPT_APP_ROLLBACK},
     {"output", required_argument, NULL, 'o'},
     {0},
 };
@@ -50,6 +58,14 @@ static bool take_chip(struct image_encode_spec *spec)
         spec->chip_id = traits->id;
     }
     return traits != NULL;
+}
+
+static bool take_rollback(struct build *build)
+{
+    bool is_on = false;
+    bool is_good = cli_parse_switch(optarg, &is_on);
+    build->rollback = is_on ? HOST_IMAGE_ROLLBACK_ON : HOST_IMAGE_ROLLBACK_OFF;
+    return is_good;
 }
 
 static bool take_option(int option, struct build *build)
@@ -69,6 +85,7 @@ static bool take_option(int option, struct build *build)
             return false;
         }
         build->spec.secure_version = (uint32_t)number;
+        build->has_secure_version = true;
         return true;
     case OPT_SIZE:
         return cli_parse_size(optarg, UINT32_MAX - GRANULE, &build->size) && build->size > 0;
@@ -82,6 +99,11 @@ static bool take_option(int option, struct build *build)
     case OPT_TIME:
         build->spec.time = optarg;
         return true;
+    case OPT_ELF:
+        build->elf = optarg;
+        return true;
+    case OPT_APP_ROLLBACK:
+        return take_rollback(build);
     default:
         build->out = optarg;
         return true;
@@ -162,11 +184,22 @@ static int check_build(int argc, const struct build *build)
     if (!cli_check_arguments(argc, 0, 0)) {
         return CLI_USAGE;
     }
-    if (build->spec.chip_id == ESP_CHIP_ID_INVALID || !build->spec.project ||
-        !build->spec.version || !build->out) {
+    const struct image_encode_spec *spec = &build->spec;
+    if (build->elf) {
+        if (spec->chip_id != ESP_CHIP_ID_LINUX || !build->out) {
+            return cli_usage("--elf packs a program of this host: --chip linux and -o are needed");
+        }
+        if (build->size > 0 || spec->min_chip_rev > 0 || spec->max_chip_rev > 0) {
+            return cli_usage("--size, --min-chip-rev and --max-chip-rev do not go with --elf");
+        }
+    } else if (build->rollback != HOST_IMAGE_ROLLBACK_UNKNOWN) {
+        return cli_usage("--app-rollback is about a program: it goes with --elf");
+    } else if (spec->chip_id == ESP_CHIP_ID_INVALID || !spec->project || !spec->version ||
+               !build->out) {
         return cli_usage("--chip, --project, --version and -o are needed");
     }
-    if (strlen(build->spec.project) > 32 || strlen(build->spec.version) > 32) {
+    if ((spec->project && strlen(spec->project) > 32) ||
+        (spec->version && strlen(spec->version) > 32)) {
         return cli_usage("project and version have at most 32 bytes");
     }
     return CLI_DONE;
@@ -182,25 +215,42 @@ static int run(int argc, char **argv)
         }
         if (!take_option(option, &build)) {
             return option == OPT_CHIP ? cli_usage("--chip: \"%s\" is no chip known here", optarg)
-                                      : cli_usage("\"%s\" is no number that fits here", optarg);
+                   : option == OPT_APP_ROLLBACK
+                       ? cli_usage("--app-rollback is on or off, not \"%s\"", optarg)
+                       : cli_usage("\"%s\" is no number that fits here", optarg);
         }
     }
     int code = check_build(argc, &build);
     if (code != CLI_DONE) {
         return code;
     }
+    if (build.elf) {
+        struct image_pack pack = {.elf = build.elf,
+                                  .spec = &build.spec,
+                                  .has_secure_version = build.has_secure_version,
+                                  .rollback = build.rollback,
+                                  .out = build.out};
+        return image_pack(&pack);
+    }
     return choose_payload(&build) ? write_image(&build) : CLI_USAGE;
 }
 
 const struct cli_command image_build_command = {
     .name = "image build",
-    .summary = "make a valid image that carries data instead of code, to try updates with",
-    .usage = "image build --chip C --project P --version V [OPTIONS] -o OUT",
+    .summary = "make a valid image that carries a host program, or data to try updates with",
+    .usage = "image build --chip C [--elf PROGRAM] --project P --version V [OPTIONS] -o OUT",
     .help =
         "Makes an application image that every check accepts. The same options make the same "
         "bytes: there are\n"
         "no time stamps unless given.\n\n"
-        "  --chip C            e.g. esp32, esp32s3, esp32c3\n"
+        "  --elf PROGRAM       with --chip linux: pack this program of the host, which device run "
+        "executes. What\n"
+        "                      its own descriptor (esp_app_desc) says holds unless an option says "
+        "otherwise\n"
+        "  --chip C            e.g. esp32, esp32s3, esp32c3, or linux for a virtual device\n"
+        "  --app-rollback on|off  with --elf: whether the program was built with rollback, that is "
+        "whether it\n"
+        "                      confirms itself; device run puts one without it on no trial\n"
         "  --project P         project name, at most 32 bytes\n"
         "  --version V         version, at most 32 bytes\n"
         "  --secure-version N  for anti-rollback; 0 if not given\n"
@@ -210,6 +260,9 @@ const struct cli_command image_build_command = {
         "  --max-chip-rev N    newest chip revision it runs on\n"
         "  --date D, --time T  build date and time, e.g. \"Jan 31 2025\" and 12:00:00\n"
         "  -o, --output OUT    where it goes; \"-\": standard output\n\n"
-        "example:  esp-ota image build --chip esp32 --project hello --version 1.0.0 -o v1.bin\n",
+        "example:  esp-ota image build --chip esp32 --project hello --version 1.0.0 -o v1.bin\n"
+        "          esp-ota image build --chip linux --elf build/app --project hello --version "
+        "1.0.0 "
+        "-o v1.bin\n",
     .run = run,
 };

@@ -9,18 +9,52 @@
 #include "cli.h"
 #include "esp_idf_version.h"
 
+// clang-format off: one a line
 static const struct cli_command *const COMMANDS[] = {
-    &flash_create_command,    &flash_info_command,
-    &flash_read_command,      &flash_write_command,
-    &flash_erase_command,     &partitions_gen_command,
-    &partitions_show_command, &otadata_show_command,
-    &otadata_switch_command,  &otadata_erase_command,
-    &otadata_confirm_command, &otadata_reject_command,
-    &update_command,          &boot_command,
-    &image_info_command,      &image_verify_command,
-    &image_build_command,     &delta_create_command,
-    &delta_apply_command,     &delta_info_command,
+    &flash_create_command,
+    &flash_info_command,
+    &flash_read_command,
+    &flash_write_command,
+    &flash_erase_command,
+    &flash_encrypt_command,
+    &flash_decrypt_command,
+    &partitions_gen_command,
+    &partitions_show_command,
+    &otadata_show_command,
+    &otadata_switch_command,
+    &otadata_erase_command,
+    &otadata_confirm_command,
+    &otadata_reject_command,
+    &update_command,
+    &boot_command,
+    &image_info_command,
+    &image_verify_command,
+    &image_build_command,
+    &device_run_command,
+    &rehearse_command,
+    &image_sign_command,
+    &key_generate_command,
+    &key_public_command,
+    &key_digest_command,
+    &efuse_show_command,
+    &efuse_burn_digest_command,
+    &efuse_revoke_command,
+    &efuse_secure_version_command,
+    &efuse_enable_secure_boot_command,
+    &trust_show_command,
+    &trust_set_command,
+    &trust_add_command,
+    &trust_revoke_command,
+    &nvs_dump_command,
+    &nvs_get_command,
+    &nvs_set_command,
+    &explain_command,
+    &otadata_healthy_command,
+    &delta_create_command,
+    &delta_apply_command,
+    &delta_info_command,
 };
+// clang-format on
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
 
@@ -32,7 +66,7 @@ static void print_overview(FILE *to)
           "Virtual ESP devices in flash files: create them, update them over HTTPS, boot them.\n\n",
           to);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(to, "  %-16s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
+        fprintf(to, "  %-24s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
     }
     fputs("\nesp-ota COMMAND --help tells more, with an example. Results go to standard output, "
           "messages to\n"

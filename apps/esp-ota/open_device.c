@@ -8,7 +8,9 @@
 struct device *open_device(const char *path, const struct device_options *options)
 {
     struct device *device;
-    esp_err_t err = device_open(path, options, &device);
+    struct device_options with_key = *options;
+    with_key.flash_key = cli_flash_key();
+    esp_err_t err = device_open(path, &with_key, &device);
     if (err != ESP_OK) {
         cli_report_error(err, "%s cannot be opened", path);
         return NULL;
@@ -142,6 +144,7 @@ void decision_to_json(json_t *object, const struct device *device,
     }
     json_object_set_new(object, "selected", json_string(boot_index_name(decision->selected, name)));
     json_object_set_new(object, "tries", tries_to_json(decision));
+    json_object_set_new(object, "secure_version", json_integer(decision->secure_version));
     if (decision->has_otadata) {
         json_object_set_new(object, "before", records_to_json(device, decision->before));
         json_object_set_new(object, "after", records_to_json(device, decision->after));

@@ -6,15 +6,17 @@
 #include <string.h>
 
 #include "boot_handover.h"
-#include "esp_ota_ops.h"
+#include "esp_ota_ext.h"
 #include "open_device.h"
 
-enum { OPT_CHIP = 256, OPT_FORCE, OPT_ROLLBACK, OPT_OFFSET };
+enum { OPT_CHIP = 256, OPT_FORCE, OPT_ROLLBACK, OPT_ANTI_ROLLBACK, OPT_OFFSET };
 
 static const struct option OPTIONS[] = {
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"force", no_argument, NULL, OPT_FORCE},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
+    {"anti-rollback", required_argument, NULL, OPT_ANTI_ROLLBACK},
     {"offset", required_argument, NULL, OPT_OFFSET},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
     {0},
@@ -41,6 +43,9 @@ static int parse(int argc, char **argv, int argument_count, struct request *out)
             out->is_forced = true;
         } else if (option == OPT_ROLLBACK && !cli_parse_switch(optarg, &out->options.rollback)) {
             return cli_usage("--rollback is on or off, not \"%s\"", optarg);
+        } else if (option == OPT_ANTI_ROLLBACK &&
+                   !cli_parse_switch(optarg, &out->options.anti_rollback)) {
+            return cli_usage("--anti-rollback is on or off, not \"%s\"", optarg);
         } else if (option == OPT_OFFSET && !cli_parse_size(optarg, UINT32_MAX, &offset)) {
             return cli_usage("--offset wants an address such as 0x8000, not \"%s\"", optarg);
         }
@@ -213,14 +218,19 @@ static int run_switch(int argc, char **argv)
 const struct cli_command otadata_switch_command = {
     .name = "otadata switch",
     .summary = "choose the slot that boots next",
-    .usage = "otadata switch FLASH SLOT [--rollback on|off] [--force] [--json]",
+    .usage =
+        "otadata switch FLASH SLOT [--rollback on|off] [--anti-rollback on|off] [--force] [--json]",
     .help =
         "Makes SLOT boot next: ota_0, 0, factory, or a label. Its image is verified first. factory "
         "erases\n"
         "otadata.\n\n"
         "  --rollback on|off  whether the new record starts unconfirmed (NEW); off if not given\n"
+        "  --anti-rollback on|off  refuse and erase an image whose secure version is below the "
+        "device's; off if not\n"
+        "                     given, on implies --rollback on\n"
         "  --force            do not verify the image\n"
         "  --chip C           the device's chip, if neither FLASH.efuse nor an image tells\n"
+        "  --flash-key FILE   key of the flash encryption, if it is not in FLASH.key\n"
         "  --json             otadata afterwards, as JSON\n\n"
         "example:  esp-ota otadata switch dev.bin ota_1\n",
     .run = run_switch,
@@ -260,6 +270,7 @@ const struct cli_command otadata_erase_command = {
     .usage = "otadata erase FLASH [--json]",
     .help = "Erases both records. The factory app boots then, or without one the first slot that "
             "loads.\n\n"
+            "  --flash-key FILE  key of the flash encryption, if it is not in FLASH.key\n"
             "  --offset N  where the partition table stands; 0x8000 if not given\n"
             "  --json      otadata afterwards, as JSON\n\n"
             "example:  esp-ota otadata erase dev.bin\n",
@@ -325,10 +336,13 @@ static int run_confirm(int argc, char **argv)
 const struct cli_command otadata_confirm_command = {
     .name = "otadata confirm",
     .summary = "as the running image does when it is content: no rollback",
-    .usage = "otadata confirm FLASH [--json]",
+    .usage = "otadata confirm FLASH [--anti-rollback on|off] [--json]",
     .help = "Marks the running image valid, as it does itself with "
             "esp_ota_mark_app_valid_cancel_rollback().\n\n"
+            "  --anti-rollback on|off  burn the image's secure version into FLASH.efuse, for ever; "
+            "off if not given\n"
             "  --chip C  the device's chip, if neither FLASH.efuse nor an image tells\n"
+            "  --flash-key FILE  key of the flash encryption, if it is not in FLASH.key\n"
             "  --json    otadata afterwards, as JSON\n\n"
             "example:  esp-ota otadata confirm dev.bin\n",
     .run = run_confirm,
@@ -347,7 +361,26 @@ const struct cli_command otadata_reject_command = {
             "esp_ota_mark_app_invalid_rollback(). Another one\n"
             "boots next; if there is none, nothing changes.\n\n"
             "  --chip C  the device's chip, if neither FLASH.efuse nor an image tells\n"
+            "  --flash-key FILE  key of the flash encryption, if it is not in FLASH.key\n"
             "  --json    otadata afterwards, as JSON\n\n"
             "example:  esp-ota otadata reject dev.bin\n",
     .run = run_reject,
+};
+
+static int run_healthy(int argc, char **argv)
+{
+    return mark_running(argc, argv, esp_ota_mark_healthy, "healthy");
+}
+
+const struct cli_command otadata_healthy_command = {
+    .name = "otadata healthy",
+    .summary = "as the running image does when it works: the crash-loop guard counts anew",
+    .usage = "otadata healthy FLASH [--json]",
+    .help = "Says for the running image that it works, as it does itself with "
+            "esp_ota_mark_healthy(). Writes nothing\n"
+            "unless boots were counted (esp-ota boot --attempts or --crash-limit).\n\n"
+            "  --chip C  the device's chip, if neither FLASH.efuse nor an image tells\n"
+            "  --json    otadata afterwards, as JSON\n\n"
+            "example:  esp-ota otadata healthy dev.bin\n",
+    .run = run_healthy,
 };

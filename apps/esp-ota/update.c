@@ -29,8 +29,8 @@ static bool load(const char *path, size_t max, struct cli_bytes *out)
 
 static bool load_files(struct update *u)
 {
-    if (!load(u->ca_file, CA_MAX, &u->ca) || !load(u->cert_file, SECRET_MAX, &u->cert) ||
-        !load(u->key_file, SECRET_MAX, &u->key) ||
+    if (!load(u->ca_file, CA_MAX, &u->ca) || !load(u->crl_file, CA_MAX, &u->crl) ||
+        !load(u->cert_file, SECRET_MAX, &u->cert) || !load(u->key_file, SECRET_MAX, &u->key) ||
         !load(u->key_password_file, SECRET_MAX, &u->key_password) ||
         !load(u->decrypt_key_file, SECRET_MAX, &u->decrypt_key)) {
         return false;
@@ -74,6 +74,7 @@ enum {
     OPT_FLASH = 256,
     OPT_CHIP,
     OPT_CACERT,
+    OPT_CRLFILE,
     OPT_SYSTEM_CA,
     OPT_CERT,
     OPT_KEY,
@@ -81,7 +82,9 @@ enum {
     OPT_USER,
     OPT_HEADER,
     OPT_ROLLBACK,
+    OPT_ANTI_ROLLBACK,
     OPT_ALLOW_HTTP,
+    OPT_HTTP2,
     OPT_RESUME,
     OPT_NO_RESUME,
     OPT_PROXY,
@@ -91,15 +94,19 @@ enum {
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"cacert", required_argument, NULL, OPT_CACERT},
     {"system-ca", no_argument, NULL, OPT_SYSTEM_CA},
+    {"crlfile", required_argument, NULL, OPT_CRLFILE},
     {"cert", required_argument, NULL, OPT_CERT},
     {"key", required_argument, NULL, OPT_KEY},
     {"key-password-file", required_argument, NULL, OPT_KEY_PASSWORD_FILE},
     {"user", required_argument, NULL, OPT_USER},
     {"header", required_argument, NULL, OPT_HEADER},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
+    {"anti-rollback", required_argument, NULL, OPT_ANTI_ROLLBACK},
     {"allow-http", no_argument, NULL, OPT_ALLOW_HTTP},
+    {"http2", no_argument, NULL, OPT_HTTP2},
     {"timeout", required_argument, NULL, UPDATE_OPT_TIMEOUT},
     {"resume", no_argument, NULL, OPT_RESUME},
     {"no-resume", no_argument, NULL, OPT_NO_RESUME},
@@ -107,6 +114,7 @@ static const struct option OPTIONS[] = {
     {"retry-delay", required_argument, NULL, UPDATE_OPT_RETRY_DELAY},
     {"deadline", required_argument, NULL, UPDATE_OPT_DEADLINE},
     {"min-rate", required_argument, NULL, UPDATE_OPT_MIN_RATE},
+    {"rate-window", required_argument, NULL, UPDATE_OPT_RATE_WINDOW},
     {"max-bytes", required_argument, NULL, UPDATE_OPT_MAX_BYTES},
     {"range-size", required_argument, NULL, UPDATE_OPT_RANGE_SIZE},
     {"mirror", required_argument, NULL, UPDATE_OPT_MIRROR},
@@ -139,6 +147,8 @@ static const char **text_option(int option, struct update *u)
         return &u->chip;
     case OPT_CACERT:
         return &u->ca_file;
+    case OPT_CRLFILE:
+        return &u->crl_file;
     case OPT_CERT:
         return &u->cert_file;
     case OPT_KEY:
@@ -170,6 +180,9 @@ static int take_option(int option, struct update *u)
     case OPT_ALLOW_HTTP:
         u->allows_http = true;
         return CLI_DONE;
+    case OPT_HTTP2:
+        u->offers_http2 = true;
+        return CLI_DONE;
     case OPT_HEADER:
         return take_header(u);
     case OPT_RESUME:
@@ -180,6 +193,10 @@ static int take_option(int option, struct update *u)
         return cli_parse_switch(optarg, &u->rollback)
                    ? CLI_DONE
                    : cli_usage("--rollback is on or off, not \"%s\"", optarg);
+    case OPT_ANTI_ROLLBACK:
+        return cli_parse_switch(optarg, &u->anti_rollback)
+                   ? CLI_DONE
+                   : cli_usage("--anti-rollback is on or off, not \"%s\"", optarg);
     case 'q':
         u->is_quiet = true;
         return CLI_DONE;
@@ -198,6 +215,18 @@ static bool has_scheme(const char *url, const char *scheme)
         }
     }
     return true;
+}
+
+static int check_mirrors(const struct update *u)
+{
+    for (int i = 0; i < u->mirror_count; i++) {
+        if (!has_scheme(u->mirrors[i], "https://") &&
+            !(u->allows_http && has_scheme(u->mirrors[i], "http://"))) {
+            return cli_usage("the URL of --mirror must begin with https://, or with http:// and "
+                             "--allow-http");
+        }
+    }
+    return CLI_DONE;
 }
 
 static int check_options(const struct update *u)
@@ -223,7 +252,7 @@ static int check_options(const struct update *u)
     if (u->key_password_file && !u->key_file) {
         return cli_usage("--key-password-file goes with --key");
     }
-    return CLI_DONE;
+    return check_mirrors(u);
 }
 
 static int parse(int argc, char **argv, struct update *u)
@@ -259,7 +288,8 @@ static int run_update(struct update *u)
     if (!load_files(u)) {
         return CLI_FAILED;
     }
-    struct device_options options = {.chip = u->chip, .rollback = u->rollback};
+    struct device_options options = {
+        .chip = u->chip, .rollback = u->rollback, .anti_rollback = u->anti_rollback};
     struct device *device = open_device(u->flash, &options);
     if (!device) {
         return CLI_FAILED;
@@ -278,6 +308,7 @@ static int run(int argc, char **argv)
         code = run_update(&update);
     }
     free(update.ca.bytes);
+    free(update.crl.bytes);
     free(update.cert.bytes);
     free_secret(&update.key);
     free_secret(&update.key_password);
@@ -297,6 +328,10 @@ const struct cli_command update_command = {
         "  --flash FLASH             the device's flash file\n"
         "  --cacert FILE             authority that signed the server's certificate (PEM or DER)\n"
         "  --system-ca               trust the authorities of this system\n"
+        "  --crlfile FILE            revoked certificates (PEM or DER), a list of each authority; "
+        "not "
+        "checked if\n"
+        "                            not given\n"
         "  --cert FILE --key FILE    certificate and key of the device, for servers that ask\n"
         "  --key-password-file F     password of the key, in a file\n"
         "  --user NAME:PASSWORD      for servers that ask (Basic or Digest); @FILE: read it from a "
@@ -304,7 +339,11 @@ const struct cli_command update_command = {
         "                            keeps it out of the list of processes\n"
         "  --header 'NAME: VALUE'    further request headers; as often as wanted\n"
         "  --rollback on|off         whether the new image must confirm itself; on if not given\n"
+        "  --anti-rollback on|off    refuse images whose secure version is below the one in "
+        "FLASH.efuse; off if\n"
+        "                            not given, on implies --rollback on\n"
         "  --allow-http              accept an http URL\n"
+        "  --http2                   offer HTTP/2; slower for one file, but some servers want it\n"
         "  --timeout SECONDS         patience with a silent server, for each step; 5 if not given\n"
         "  --retries N               attempts in a row that bring nothing; 5 if not given, 0: "
         "none\n"
@@ -312,6 +351,7 @@ const struct cli_command update_command = {
         "given\n"
         "  --deadline SECONDS        for the whole download; none if not given\n"
         "  --min-rate BYTES          a second; slower counts as a broken connection\n"
+        "  --rate-window SECONDS     over which --min-rate is measured; 10 if not given\n"
         "  --max-bytes N             over the network, retries included\n"
         "  --resume, --no-resume     whether to continue what an earlier run began; resume if not "
         "given\n"
@@ -322,6 +362,7 @@ const struct cli_command update_command = {
         "not given\n"
         "  --decrypt-key FILE        private key of a pre-encrypted image (RSA-3072 or P-256)\n"
         "  --chip C                  the device's chip, if neither FLASH.efuse nor an image tells\n"
+        "  --flash-key FILE          key of the flash encryption, if it is not in FLASH.key\n"
         "  --quiet, -q               no messages but errors\n"
         "  --json                    result, slot, bytes, status, project, version, error, "
         "seconds,\n"

@@ -16,6 +16,7 @@ struct update {
     const char *url;
     const char *chip;
     const char *ca_file;
+    const char *crl_file;
     const char *cert_file;
     const char *key_file;
     const char *key_password_file;
@@ -24,7 +25,9 @@ struct update {
     int header_count;
     bool uses_system_ca;
     bool allows_http;
+    bool offers_http2;
     bool rollback;
+    bool anti_rollback;
     bool is_quiet;
     int timeout_ms;
     bool starts_afresh;                         // --no-resume
@@ -37,6 +40,7 @@ struct update {
     // loaded
     struct cli_bytes decrypt_key;
     struct cli_bytes ca;
+    struct cli_bytes crl;
     struct cli_bytes cert;
     struct cli_bytes key;
     struct cli_bytes key_password;
@@ -62,6 +66,7 @@ enum {
     UPDATE_OPT_RETRY_DELAY,
     UPDATE_OPT_DEADLINE,
     UPDATE_OPT_MIN_RATE,
+    UPDATE_OPT_RATE_WINDOW,
     UPDATE_OPT_MAX_BYTES,
     UPDATE_OPT_RANGE_SIZE,
     UPDATE_OPT_MIRROR,

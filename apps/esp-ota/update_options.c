@@ -71,6 +71,8 @@ int update_take_limit(int option, struct update *u)
         code = take_number("min-rate", UINT32_MAX, &number);
         u->limits.min_rate = (uint32_t)number;
         return code;
+    case UPDATE_OPT_RATE_WINDOW:
+        return take_seconds("rate-window", &u->limits.min_rate_window_ms);
     case UPDATE_OPT_MAX_BYTES:
         return take_number("max-bytes", INT64_MAX, &u->limits.max_bytes);
     case UPDATE_OPT_RANGE_SIZE:

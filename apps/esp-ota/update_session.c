@@ -73,6 +73,12 @@ static esp_err_t note_status(esp_http_client_event_t *event)
 static esp_err_t prepare_client(esp_http_client_handle_t client)
 {
     esp_err_t err = s_update->proxy ? esp_http_client_set_proxy(client, s_update->proxy) : ESP_OK;
+    if (err == ESP_OK && s_update->offers_http2) {
+        err = esp_http_client_set_http_version(client, ESP_HTTP_CLIENT_HTTP_2);
+    }
+    if (err == ESP_OK && s_update->crl.bytes) {
+        err = esp_http_client_set_crl(client, s_update->crl.bytes, s_update->crl.len);
+    }
     for (int i = 0; i < s_update->header_count && err == ESP_OK; i++) {
         char name[256];
         size_t len = strcspn(s_update->headers[i], ":");
@@ -153,6 +159,7 @@ static esp_err_t download(struct update *u, esp_https_ota_handle_t session)
     do {
         err = esp_https_ota_perform(session);
         int len = esp_https_ota_get_image_len_read(session);
+        is_announced = is_announced && len >= u->bytes; // fewer: another file, from its start
         u->bytes = len > 0 ? len : 0;
         if (err != ESP_OK && err != ESP_ERR_HTTPS_OTA_IN_PROGRESS) {
             break;

@@ -29,6 +29,10 @@ def ca(certs):
     ([URL, "--system-ca", "--header", "no colon"], "'NAME: VALUE'"),
     ([URL, "--system-ca", "--header", "A: b\r\nC: d"], "'NAME: VALUE'"),
     ([URL, "--system-ca", "--timeout", "0"], "seconds"),
+    ([URL, "--system-ca", "--mirror", "http://localhost/v2.bin"], "--allow-http"),
+    ([URL, "--system-ca", "--allow-http", "--mirror", "v2.bin"], "https://"),
+    ([URL, "--system-ca", "--min-rate", "0"], "number"),
+    ([URL, "--system-ca", "--rate-window", "0"], "seconds"),
     ([URL, "--system-ca", "--rollback", "maybe"], "on or off"),
     (["--system-ca"], "missing"),
     ([URL, URL, "--system-ca"], "too many"),
@@ -41,13 +45,20 @@ def test_wrong_usage_changes_nothing(program, dev, options, said):
     assert dev.flash.read_bytes() == before
 
 
-@pytest.mark.parametrize("option", ["--cacert", "--key-password-file", "--user"])
+@pytest.mark.parametrize("option", ["--cacert", "--crlfile", "--key-password-file", "--user"])
 def test_a_file_that_is_missing_is_named(program, dev, ca, option):
     value = "@absent" if option == "--user" else "absent"
     more = ["--cert", ca, "--key", ca] if option == "--key-password-file" else []
     more += [] if option == "--cacert" else ["--cacert", ca]
     result = program.failed("update", "--flash", dev.flash, *more, option, value, URL)
     assert "absent" in result.stderr
+
+
+@pytest.mark.parametrize("content", ["", "no list", "-----BEGIN X509 CRL-----\nbm90aGluZw==\n-----END X509 CRL-----\n", "0\x03abc"])
+def test_a_revocation_list_that_cannot_be_read_is_not_gone_without(program, dev, ca, content):
+    (program.folder / "list.crl").write_text(content)
+    result = program.failed("update", "--flash", dev.flash, "--cacert", ca, "--crlfile", "list.crl", "--retries", "0", URL)
+    assert "revocation list" in result.stderr, result.shown
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -1,7 +1,7 @@
 /** What the harnesses of the stages have in common. */
 #pragma once
 
-#include "ota_chain.h"
+#include "ota_stage.h"
 
 #define FUZZ_STAGE_LIMIT 20000 // of the output
 

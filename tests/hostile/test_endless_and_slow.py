@@ -6,6 +6,7 @@ from hostile import CLOSE, FAULT, SILENCE, chunk, drip, endless, head, honest, o
 from hostile_kit import BIG, GOOD, Scenario, table
 
 ENGINE = ("--retries",)
+RATE = ("--retries", "--min-rate", "--rate-window")
 N = f"Content-Length: {len(GOOD)}"
 CR = "Connection: close"
 NO_HEAD = ("ESP_ERR_HTTP_EAGAIN", "ESP_ERR_HTTP_READ_TIMEOUT")
@@ -65,6 +66,12 @@ SCENARIOS = [
     Scenario("a slow body that arrives", [steps(head("200 OK", N), FAULT, drip(GOOD, 1000, 0.05))], "ESP_OK", patient=True),
     Scenario("a body below the minimum rate", [steps(head("200 OK", N), FAULT, drip(GOOD, 10, 0.3))], "ESP_ERR_HTTP_READ_TIMEOUT",
              options=("--min-rate", "1000"), needs=("--min-rate",), writes=True, patient=True),
+    Scenario("below the minimum rate, a few bytes on each connection", [lambda c, r: _trickle(c, r)], "ESP_ERR_HTTP_READ_TIMEOUT", retries=2, needs=RATE,
+             options=("--min-rate", "1000", "--rate-window", "1"), writes=True, requests=3, check=lambda outcome: _retried(outcome, 2), patient=True),
+    Scenario("a few bytes on each connection, then silence", [lambda c, r: _trickle(c, r, pieces=1)], "ESP_ERR_HTTP_READ_TIMEOUT", retries=2, needs=RATE,
+             options=("--min-rate", "1000"), writes=True, requests=3, check=lambda outcome: _retried(outcome, 2), patient=True),
+    Scenario("a burst on each connection, then below the minimum rate", [lambda c, r: _trickle(c, r, burst=50_000)], "ESP_OK", retries=1, needs=RATE,
+             options=("--min-rate", "1000", "--rate-window", "1"), later=BIG, check=lambda outcome: _retried(outcome, 3), patient=True),
     Scenario("a body too slow for the deadline", [steps(head("200 OK", N), FAULT, drip(GOOD, 10, 0.3))], "ESP_ERR_TIMEOUT",
              options=("--deadline", "3"), needs=("--deadline",), writes=True, patient=True),
     Scenario("a head too slow for the deadline", [steps(FAULT, head()[:-2], drip(b"X-More: and more\r\n" * 400, 18, 0.3))], ("ESP_ERR_TIMEOUT", *NO_HEAD),
@@ -74,6 +81,24 @@ SCENARIOS = [
     Scenario("a TLS handshake that drips", [steps()], "ESP_ERR_HTTP_CONNECT", server=dict(on_accept=steps(FAULT, drip(b"\x16\x03\x03\x40\x00\x02" + bytes(400), 1, 0.2))),
              patient=True),
 ]
+
+
+def _trickle(connection, request, burst=0, pieces=0):
+    """From where it is asked: a burst, then ten bytes now and then, with pieces only so many of them."""
+    rest = BIG[request.start or 0:]
+    where = [f"Content-Range: bytes {request.start}-{len(BIG) - 1}/{len(BIG)}"] if request.start else []
+    connection.server.fault()
+    connection.send(head("206 Partial Content" if where else "200 OK", f"Content-Length: {len(rest)}", 'ETag: "one"', *where) + rest[:burst])
+    for start in range(burst, burst + 10 * pieces if pieces else len(rest), 10):
+        connection.send(rest[start:start + 10])
+        if connection.server.stopped.wait(0.3):
+            return
+    if pieces:
+        connection.wait_until_gone()
+
+
+def _retried(outcome, count):
+    assert outcome.answer["retries"] == count, outcome.shown
 
 
 @pytest.mark.parametrize("scenario", table(SCENARIOS))

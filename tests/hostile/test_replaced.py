@@ -38,10 +38,24 @@ def careless(data, *lines):
     return answer
 
 
+LONG = f'ETag: "{"x" * 200}"'  # more than the client keeps
+
+
+def asks(**headers):
+    """What the second request must say; None: nothing."""
+    def check(outcome):
+        request = outcome.server.requests[1]
+        seen = {name: request.header(name.replace("_", "-")) for name in headers}
+        assert seen == headers, outcome.shown
+        assert outcome.answer["restarts"] == (outcome.answer["version"] != "2.0.0"), outcome.shown
+    return check
+
+
 def replaced(name, first, then, later, result="ESP_OK", **more):
     return Scenario(name, [first, then], result, retries=3, needs=ENGINE, writes=True, later=later, patient=True, **more)
 
 
+DATE = MONDAY.split(": ")[1]
 ONE, TWO, WEAK = 'ETag: "one"', 'ETag: "two"', 'ETag: W/"one"'
 MIXED = ("ESP_OK", "ESP_ERR_OTA_VALIDATE_FAILED")  # nothing told the client; the image's digest did
 
@@ -54,15 +68,19 @@ SCENARIOS = [
     replaced("a shorter file under the same ETag", lead(ONE), careless(SHORTER, ONE), SHORTER),
     replaced("the same length under the same ETag", lead(ONE), careless(OTHER, ONE), OTHER, MIXED),
     replaced("the ETag is gone", lead(ONE), careless(OTHER), OTHER, MIXED),
-    replaced("an ETag appears", lead(), careless(OTHER, TWO), OTHER, MIXED),
-    replaced("a weak ETag and the same length", lead(WEAK), careless(OTHER, WEAK), OTHER, MIXED),
+    replaced("an ETag appears", lead(), careless(OTHER, TWO), OTHER),
+    replaced("a weak ETag and the same length", lead(WEAK), careless(OTHER, WEAK), OTHER),
     replaced("a weak ETag and an honest server", lead(WEAK), now(OTHER, 'W/"two"'), OTHER),
     replaced("a weak ETag that was strong", lead(ONE), careless(OTHER, WEAK), OTHER),
-    replaced("no ETag at all and the same length", lead(), careless(OTHER), OTHER, MIXED),
+    replaced("no ETag at all and the same length", lead(), careless(OTHER), OTHER),
     replaced("no ETag at all and another length", lead(), careless(LONGER), LONGER),
     replaced("another Last-Modified", lead(MONDAY), careless(OTHER, TUESDAY), OTHER),
     replaced("the same Last-Modified", lead(MONDAY), careless(OTHER, MONDAY), OTHER, MIXED),
-    replaced("an ETag of 60 KB", lead(f'ETag: "{"x" * 60_000}"'), careless(OTHER, TWO), OTHER, MIXED),
+    replaced("an ETag of 60 KB", lead(f'ETag: "{"x" * 60_000}"'), careless(OTHER, TWO), OTHER),
+    replaced("an ETag too long to keep, and another date", lead(LONG, MONDAY), careless(OTHER, LONG, TUESDAY), OTHER, check=asks(If_Range=DATE)),
+    replaced("an ETag too long to keep, and another file", lead(LONG), careless(OTHER, LONG), OTHER, check=asks(Range="bytes=0-4095", If_Range=None)),
+    replaced("an ETag too long to keep, and the same file", lead(LONG), careless(BIG, LONG), BIG, check=asks(Range="bytes=0-4095", If_Range=None)),
+    replaced("an ETag too long to keep, and the same date", lead(LONG, MONDAY), careless(BIG, LONG, MONDAY), BIG, check=asks(Range="bytes=100000-", If_Range=DATE)),
     replaced("an ETag with a line break in quotes", lead('ETag: "one\\r\\nX: y"'), careless(OTHER, TWO), OTHER),
     replaced("an ETag without quotes", lead("ETag: one"), careless(OTHER, "ETag: two"), OTHER),
     replaced("two ETags", lead(ONE, TWO), careless(OTHER, TWO, ONE), OTHER, MIXED),

@@ -14,6 +14,7 @@ const char *const CUT_VARIANT_NAMES[CUT_VARIANT_COUNT] = {"before", "prefix", "s
 static esp_flash_t *s_inner; // the strict chip that does the work
 static esp_flash_t s_chip;   // the chip that counts and cuts
 static struct cut_plan *s_plan;
+static struct flash_encryption s_cipher; // of the chip's whole life
 
 uint8_t *cut_flash_bytes(void)
 {
@@ -59,16 +60,24 @@ static void cut_inside(uint32_t address, const uint8_t *data, uint32_t len)
             cells[i] |= done;
         }
     }
-    _exit(CUT_EXIT);
+    if (!s_plan->is_survived) {
+        _exit(CUT_EXIT);
+    }
+    s_plan->is_off = true;
 }
 
-static void count(const char *what, uint32_t address, const void *data, uint32_t len)
+// Whether there is power for the operation.
+static bool count(const char *what, uint32_t address, const void *data, uint32_t len)
 {
+    if (s_plan->is_off) {
+        return false;
+    }
     s_plan->operations++;
     (void)snprintf(s_plan->last, sizeof(s_plan->last), "%s 0x%x, %u bytes", what, address, len);
     if (s_plan->operations == s_plan->cut_at) {
         cut_inside(address, data, len);
     }
+    return !s_plan->is_off;
 }
 
 static esp_err_t read_flash(esp_flash_t *chip, void *buffer, uint32_t address, uint32_t len)
@@ -80,15 +89,15 @@ static esp_err_t read_flash(esp_flash_t *chip, void *buffer, uint32_t address, u
 static esp_err_t program(esp_flash_t *chip, const void *data, uint32_t address, uint32_t len)
 {
     (void)chip;
-    count("program", address, data, len);
-    return s_inner->ops->program(s_inner, data, address, len);
+    return count("program", address, data, len) ? s_inner->ops->program(s_inner, data, address, len)
+                                                : ESP_ERR_FLASH_OP_FAIL;
 }
 
 static esp_err_t erase(esp_flash_t *chip, uint32_t address, uint32_t unit)
 {
     (void)chip;
-    count("erase", address, NULL, unit);
-    return s_inner->ops->erase(s_inner, address, unit);
+    return count("erase", address, NULL, unit) ? s_inner->ops->erase(s_inner, address, unit)
+                                               : ESP_ERR_FLASH_OP_FAIL;
 }
 
 static const void *map(esp_flash_t *chip, uint32_t address, uint32_t len)
@@ -99,6 +108,18 @@ static const void *map(esp_flash_t *chip, uint32_t address, uint32_t len)
 
 static const struct flash_ops CUTTING_OPS = {
     .read = read_flash, .program = program, .erase = erase, .map = map};
+
+esp_err_t cut_flash_encrypt(enum flash_scheme scheme, uint32_t key_len)
+{
+    uint8_t key[FLASH_KEY_LEN_MAX];
+    for (uint32_t i = 0; i < sizeof(key); i++) {
+        key[i] = (uint8_t)(i * 89 + 7);
+    }
+    esp_err_t err =
+        flash_encryption_init(&s_cipher, scheme, key, key_len, FLASH_CRYPT_CONFIG_DEFAULT);
+    s_chip.cipher = err == ESP_OK ? &s_cipher.base : NULL;
+    return err;
+}
 
 esp_err_t cut_flash_open(struct cut_plan *plan)
 {

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "flash_ops.h"
+#include "flash_encryption.h"
 
 #define CUT_FLASH_SIZE 0x50000u
 #define CUT_EXIT       42 // exit code of a life that was cut
@@ -26,11 +26,16 @@ struct cut_plan {
     unsigned cut_at;     // the operation that is cut; 0: none
     enum cut_variant variant;
     uint32_t seed;
-    char last[64]; // the latest operation, for reports
+    bool is_survived; // the process lives on, and every operation from the cut on fails
+    bool is_off;      // set by such a cut
+    char last[64];    // the latest operation, for reports
 };
 
 /** Opens the flash as the main chip, erased, in memory that children share. plan: shared as well. */
 esp_err_t cut_flash_open(struct cut_plan *plan) ESP_MUST_CHECK;
 
-/** Its bytes. */
+/** Its bytes, as they stand on flash. */
 uint8_t *cut_flash_bytes(void);
+
+/** Switches flash encryption on, with a key of this length. */
+esp_err_t cut_flash_encrypt(enum flash_scheme scheme, uint32_t key_len) ESP_MUST_CHECK;

@@ -31,6 +31,7 @@ struct shared {
 
 static struct shared *s_shared;
 static uint8_t s_before[CUT_FLASH_SIZE];
+static const char *s_encryption; // of the device, for reports; NULL: none
 
 struct options {
     const char *scenario;
@@ -39,7 +40,12 @@ struct options {
     uint32_t seed;
     bool has_seed;
     enum plant plant;
+    int encryption; // index into ENCRYPTIONS
 };
+
+// Flash encryption of the device.
+static const char *const ENCRYPTIONS[] = {"none", "esp32", "xts"};
+#define ENCRYPTION_COUNT 3
 
 struct totals {
     unsigned operations;
@@ -82,10 +88,11 @@ static bool report_failure(const struct cut_case *c, struct totals *totals, cons
     totals->failures++;
     totals->bricks += strncmp(what, "BRICK", 5) == 0;
     printf("%s, cut at operation %u (%s), %s: %s\n"
-           "  again: powercut --scenario %s --cut %u --variant %s --seed %u%s%s\n",
+           "  again: powercut --scenario %s --cut %u --variant %s --seed %u%s%s%s%s\n",
            c->scenario->name, c->cut, s_shared->plan.last, CUT_VARIANT_NAMES[c->variant], what,
            c->scenario->name, c->cut, CUT_VARIANT_NAMES[c->variant], c->seed,
-           c->plant ? " --plant " : "", c->plant ? PLANT_NAMES[c->plant] : "");
+           c->plant ? " --plant " : "", c->plant ? PLANT_NAMES[c->plant] : "",
+           s_encryption ? " --encrypt " : "", s_encryption ? s_encryption : "");
     return false;
 }
 
@@ -194,10 +201,13 @@ static int index_of(const char *name, const char *const *names, int count)
 
 static struct options parse(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"scenario", required_argument, NULL, 's'}, {"cut", required_argument, NULL, 'k'},
-        {"variant", required_argument, NULL, 'v'},  {"seed", required_argument, NULL, 'r'},
-        {"plant", required_argument, NULL, 'p'},    {0}};
+    static const struct option OPTIONS[] = {{"scenario", required_argument, NULL, 's'},
+                                            {"cut", required_argument, NULL, 'k'},
+                                            {"variant", required_argument, NULL, 'v'},
+                                            {"seed", required_argument, NULL, 'r'},
+                                            {"plant", required_argument, NULL, 'p'},
+                                            {"encrypt", required_argument, NULL, 'e'},
+                                            {0}};
     struct options options = {.variant = -1};
     int option;
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
@@ -218,6 +228,9 @@ static struct options parse(int argc, char **argv)
         case 'p':
             options.plant = (enum plant)index_of(optarg, PLANT_NAMES, PLANT_COUNT);
             break;
+        case 'e':
+            options.encryption = index_of(optarg, ENCRYPTIONS, ENCRYPTION_COUNT);
+            break;
         default:
             exit(2);
         }
@@ -234,6 +247,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "powercut: no memory that processes share\n");
         return 2;
     }
+    if (options.encryption > 0 &&
+        cut_flash_encrypt(options.encryption == 1 ? FLASH_SCHEME_ESP32 : FLASH_SCHEME_XTS, 32) !=
+            ESP_OK) {
+        fprintf(stderr, "powercut: no cipher\n");
+        return 2;
+    }
+    s_encryption = options.encryption > 0 ? ENCRYPTIONS[options.encryption] : NULL;
     esp_log_level_set("*", ESP_LOG_NONE);
     scenario_make_images();
     struct totals totals = {0};

@@ -4,19 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boot_explain.h"
 #include "esp_ota_ops.h"
 #include "image_encode.h"
 #include "partition_table.h"
+#include "signature_policy.h"
+#include "signer.h"
 
+#define TRUST_AT   0x9000u
 #define OTADATA_AT 0xD000u
 #define FACTORY_AT 0x10000u
 #define SLOT_AT    0x20000u
 #define SLOT_SIZE  0x10000u
-#define IMAGE_LEN  (20u * 1024)
-#define PIECE      1500u // not a divisor of a sector
+#define IMAGE_LEN  (16u * 1024) // and a sector of signatures
+#define PIECE      1500u        // not a divisor of a sector
 
 const char *const PLANT_NAMES[PLANT_COUNT] = {"none", "early_record", "in_place",
-                                              "blind_bootloader"};
+                                              "blind_bootloader", "store_in_place"};
 const char *const IMAGE_NAMES[IMAGE_COUNT] = {"none", "factory", "older", "old", "new"};
 
 #define NOW(image) (1u << IMAGE_##image)
@@ -111,16 +115,90 @@ const struct scenario SCENARIOS[] = {
      .target = 0,
      .allowed = NOW(NEW),
      .goal = IMAGE_NEW},
+    {.name = "rotate_keys",
+     .rollback = true,
+     .without_factory = true,
+     .rotates = true,
+     .slots = {IMAGE_OLD},
+     .seq = {1},
+     .states = {ESP_OTA_IMG_VALID},
+     .target = 1,
+     .allowed = NOW(OLD) | NOW(NEW),
+     .goal = IMAGE_NEW},
+    {.name = "attempts_and_crash_guard",
+     .rollback = true,
+     .extensions = 3,
+     .slots = {IMAGE_OLD},
+     .seq = {1},
+     .states = {ESP_OTA_IMG_VALID},
+     .target = 1,
+     .allowed = NOW(OLD) | NOW(NEW),
+     .goal = IMAGE_NEW},
+    {.name = "repair_torn_record",
+     .wish = WISH_REPAIR,
+     .slots = {IMAGE_OLD, IMAGE_OLDER},
+     .seq = {1, 2},
+     .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_NEW},
+     .torn = 1u << 1,
+     .target = -1,
+     .allowed = NOW(OLD),
+     .goal = IMAGE_OLD},
+    {.name = "repair_same_slot",
+     .wish = WISH_REPAIR,
+     .rollback = true,
+     .slots = {IMAGE_OLD, IMAGE_OLDER},
+     .seq = {3, 1},
+     .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID},
+     .target = -1,
+     .allowed = NOW(OLD),
+     .goal = IMAGE_OLD},
+    {.name = "repair_all_refused",
+     .wish = WISH_REPAIR,
+     .rollback = true,
+     .without_factory = true,
+     .slots = {IMAGE_OLD, IMAGE_OLDER},
+     .seq = {3, 2},
+     .states = {ESP_OTA_IMG_INVALID, ESP_OTA_IMG_ABORTED},
+     .target = -1,
+     .allowed = NOW(OLD),
+     .goal = IMAGE_OLD},
+    {.name = "repair_broken_choice",
+     .wish = WISH_REPAIR,
+     .slots = {IMAGE_OLD, IMAGE_NONE},
+     .seq = {1, 2},
+     .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID},
+     .target = -1,
+     .allowed = NOW(OLD),
+     .goal = IMAGE_OLD},
+    {.name = "repair_broken_choice_to_factory",
+     .wish = WISH_REPAIR,
+     .slots = {IMAGE_NONE, IMAGE_NONE},
+     .seq = {3, 2},
+     .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID},
+     .target = -1,
+     .allowed = NOW(FACTORY),
+     .goal = IMAGE_FACTORY},
 };
 const unsigned SCENARIO_COUNT = sizeof(SCENARIOS) / sizeof(SCENARIOS[0]);
 
-static uint8_t s_images[IMAGE_COUNT][IMAGE_LEN + 64];
-static uint32_t s_image_lens[IMAGE_COUNT];
+static uint8_t s_images[IMAGE_COUNT][IMAGE_LEN + 64 + 2 * SIGNATURE_SECTOR_LEN];
+static uint32_t s_image_lens[IMAGE_COUNT]; // with the signature
+static struct signer *s_keys[2];           // A and B
 
 // ----------------------------------------------------------------------- devices
 
+// All images carry a signature; only a device that rotates keys looks at it.
+static uint32_t sign(enum image image)
+{
+    uint32_t len = s_image_lens[image];
+    return image == IMAGE_NEW ? signer_append(s_keys + 1, 1, s_images[image], len)
+                              : signer_append(s_keys, 2, s_images[image], len);
+}
+
 void scenario_make_images(void)
 {
+    s_keys[0] = signer_create(SIGNATURE_P256);
+    s_keys[1] = signer_create(SIGNATURE_P256);
     for (int i = IMAGE_FACTORY; i < IMAGE_COUNT; i++) {
         struct image_encode_spec spec = {.chip_id = ESP_CHIP_ID_ESP32,
                                          .project = "powercut",
@@ -131,9 +209,10 @@ void scenario_make_images(void)
                 (uint8_t)((at * 2654435761u + (unsigned)i * 97) >> 13);
         }
         s_image_lens[i] = image_encode_len(&spec);
-        if (s_image_lens[i] > sizeof(s_images[i]) || image_encode(&spec, s_images[i]) != ESP_OK) {
+        if (s_image_lens[i] > IMAGE_LEN + 64 || image_encode(&spec, s_images[i]) != ESP_OK) {
             abort();
         }
+        s_image_lens[i] = sign((enum image)i);
     }
 }
 
@@ -152,15 +231,49 @@ static void put_table(const struct scenario *scenario)
     }
 }
 
-static void put_record(int index, uint32_t seq, uint32_t state)
+static void put_trust(void)
+{
+    struct trust_record record = {.sequence = 1, .flags = TRUST_STORE_FLAG_ROTATE};
+    for (int i = 0; i < 2; i++) {
+        signer_key_digest(s_keys[i], record.trusted[record.trusted_count++]);
+    }
+    trust_record_encode(&record, cut_flash_bytes() + TRUST_AT);
+}
+
+static void put_record(int index, uint32_t seq, uint32_t state, bool is_torn)
 {
     esp_ota_select_entry_t record;
     memset(&record, 0xFF, sizeof(record));
     record.ota_seq = seq;
     record.ota_state = state;
-    record.crc = otadata_crc(seq);
+    record.crc = otadata_crc(seq) ^ (is_torn ? 1 : 0);
     memcpy(cut_flash_bytes() + OTADATA_AT + (uint32_t)index * OTADATA_SECTOR_SIZE, &record,
            sizeof(record));
+}
+
+static void encrypt_range(uint32_t address, uint32_t len)
+{
+    struct flash_cipher *cipher = esp_flash_default_chip->cipher;
+    uint8_t *bytes = cut_flash_bytes() + address;
+    if (cipher && cipher->ops->encrypt(cipher, address, bytes, bytes, len) != ESP_OK) {
+        abort();
+    }
+}
+
+// As flashing an encrypted device does: table, otadata and images. What is erased stays erased.
+static void encrypt_all(const struct scenario *scenario)
+{
+    encrypt_range(0x8000, ESP_PARTITION_TABLE_MAX_LEN);
+    encrypt_range(OTADATA_AT, 2 * OTADATA_SECTOR_SIZE);
+    if (!scenario->without_factory) {
+        encrypt_range(FACTORY_AT, s_image_lens[IMAGE_FACTORY]);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t len = s_image_lens[scenario->slots[i]];
+        if (len > 0) {
+            encrypt_range(SLOT_AT + i * SLOT_SIZE, len);
+        }
+    }
 }
 
 void scenario_put(const struct scenario *scenario)
@@ -172,19 +285,24 @@ void scenario_put(const struct scenario *scenario)
     if (!scenario->without_factory) {
         memcpy(bytes + FACTORY_AT, s_images[IMAGE_FACTORY], s_image_lens[IMAGE_FACTORY]);
     }
+    if (scenario->rotates) {
+        put_trust();
+    }
     for (int i = 0; i < 2; i++) {
         uint8_t *slot = bytes + SLOT_AT + (uint32_t)i * SLOT_SIZE;
         memcpy(slot, s_images[scenario->slots[i]], s_image_lens[scenario->slots[i]]);
         if (scenario->seq[i]) {
-            put_record(i, scenario->seq[i], scenario->states[i]);
+            put_record(i, scenario->seq[i], scenario->states[i], scenario->torn >> i & 1);
         }
     }
+    encrypt_all(scenario);
 }
 
 bool scenario_may_change(const struct scenario *scenario, uint32_t address)
 {
     uint32_t target = SLOT_AT + (uint32_t)scenario->target * SLOT_SIZE;
     return (address >= OTADATA_AT && address < OTADATA_AT + 0x2000) ||
+           (scenario->rotates && address >= TRUST_AT && address < TRUST_AT + TRUST_STORE_LEN) ||
            (scenario->target >= 0 && address >= target && address < target + SLOT_SIZE);
 }
 
@@ -192,8 +310,12 @@ bool scenario_may_change(const struct scenario *scenario, uint32_t address)
 
 static enum image image_at(uint32_t address)
 {
+    uint8_t found[sizeof(s_images[0])];
+    if (flash_plain_read(NULL, found, address, sizeof(found)) != ESP_OK) {
+        return IMAGE_NONE;
+    }
     for (int i = IMAGE_FACTORY; i < IMAGE_COUNT; i++) {
-        if (memcmp(cut_flash_bytes() + address, s_images[i], s_image_lens[i]) == 0) {
+        if (memcmp(found, s_images[i], s_image_lens[i]) == 0) {
             return (enum image)i;
         }
     }
@@ -202,22 +324,47 @@ static enum image image_at(uint32_t address)
 
 #define FAIL(report, ...) (void)snprintf((report)->failure, sizeof((report)->failure), __VA_ARGS__)
 
+/** Whether the store trusts B, and A or not: the old keys or the new ones. */
+static bool trusts(int key)
+{
+    struct trust_record record;
+    uint8_t digest[SIGNATURE_KEY_DIGEST_LEN];
+    signer_key_digest(s_keys[key], digest);
+    return trust_store_read(NULL, TRUST_AT, &record) == ESP_OK &&
+           trust_record_trusts(&record, digest);
+}
+
 static void boot(const struct scenario *scenario, enum plant plant, struct life_report *report)
 {
     struct boot_handover handover = BOOT_HANDOVER_DEFAULT();
     handover.rollback = scenario->rollback;
     boot_handover_set(&handover);
+    if (scenario->rotates) {
+        handover.signatures = (struct signature_settings){
+            .scheme = SIGNATURE_P256, .on_update = true, .on_boot = true};
+        handover.trust_address = TRUST_AT;
+        boot_handover_set(&handover);
+    }
     struct boot_slots slots;
     struct boot_decision decision;
+    struct signature_policy policy;
     esp_err_t err = boot_slots_load(esp_flash_default_chip, handover.table_offset, &slots);
     if (err != ESP_OK) {
         FAIL(report, "the partition table cannot be read: %s", esp_err_to_name(err));
         return;
     }
+    if (signature_policy_load(SIGNATURE_AT_BOOT, &policy) != ESP_OK ||
+        (scenario->rotates && !trusts(1))) {
+        FAIL(report, "the trust store is lost");
+        return;
+    }
     struct boot_request request = {.chip = esp_flash_default_chip,
+                                   .signature = &policy,
                                    .identity = handover.chip,
                                    .slots = &slots,
-                                   .rollback = scenario->rollback};
+                                   .rollback = scenario->rollback,
+                                   .attempts = scenario->extensions,
+                                   .crash_limit = scenario->extensions};
     err = boot_select(&request, &decision);
     if (err != ESP_OK) {
         FAIL(report, "the bootloader stops: %s", esp_err_to_name(err));
@@ -234,7 +381,8 @@ static void boot(const struct scenario *scenario, enum plant plant, struct life_
     report->booted = image_at(decision.partition.offset);
     if (!(scenario->allowed & 1u << report->booted)) {
         FAIL(report, "%s boots from slot %d", IMAGE_NAMES[report->booted], decision.booted);
-    } else if (decision.selected >= 0 && decision.selected != decision.booted) {
+    } else if (scenario->wish != WISH_REPAIR && decision.selected >= 0 &&
+               decision.selected != decision.booted) {
         FAIL(report, "otadata names slot %d, whose image is not whole", decision.selected);
     }
     handover.app_address = decision.partition.offset;
@@ -312,11 +460,58 @@ static esp_err_t erase_last(void)
     return err == ESP_FAIL ? ESP_OK : err;
 }
 
+// As an application does that confirms itself at every start.
+static esp_err_t rotate(enum plant plant)
+{
+    if (plant == PLANT_STORE_IN_PLACE && trusts(0)) {
+        esp_err_t err = esp_flash_erase_region(NULL, TRUST_AT, TRUST_STORE_LEN);
+        if (err != ESP_OK) {
+            return err;
+        }
+        put_trust();
+    }
+    return esp_ota_mark_app_valid_cancel_rollback();
+}
+
+static esp_err_t explain(const struct scenario *scenario, struct boot_explanation *out,
+                         struct boot_slots *slots, struct boot_request *request)
+{
+    esp_err_t err =
+        boot_slots_load(esp_flash_default_chip, boot_handover_get()->table_offset, slots);
+    *request = (struct boot_request){.chip = esp_flash_default_chip,
+                                     .identity = boot_handover_get()->chip,
+                                     .slots = slots,
+                                     .rollback = scenario->rollback};
+    return err == ESP_OK ? boot_explain(request, out) : err;
+}
+
+// Done when nothing is left to repair.
+static esp_err_t repair(const struct scenario *scenario, bool *is_done)
+{
+    static struct boot_explanation explanation; // large
+    struct boot_slots slots;
+    struct boot_request request;
+    esp_err_t err = explain(scenario, &explanation, &slots, &request);
+    if (err == ESP_OK) {
+        err = boot_repair(&request, &explanation);
+    }
+    if (err == ESP_OK) {
+        err = explain(scenario, &explanation, &slots, &request);
+    }
+    *is_done = *is_done && err == ESP_OK && explanation.step_count == 0;
+    return err;
+}
+
 static esp_err_t act(const struct scenario *scenario, enum plant plant, enum image running,
                      bool *is_done)
 {
     bool has_goal = running == scenario->goal;
     *is_done = has_goal;
+    if (scenario->rotates && has_goal) {
+        esp_err_t err = rotate(plant);
+        *is_done = !trusts(0);
+        return err;
+    }
     switch (scenario->wish) {
     case WISH_UPDATE:
         return !has_goal ? update(scenario, plant) : scenario->rollback ? confirm() : ESP_OK;
@@ -326,6 +521,8 @@ static esp_err_t act(const struct scenario *scenario, enum plant plant, enum ima
         return has_goal ? ESP_OK : choose_factory();
     case WISH_ERASE_LAST:
         return erase_last();
+    case WISH_REPAIR:
+        return repair(scenario, is_done);
     }
     return ESP_FAIL;
 }

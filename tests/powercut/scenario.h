@@ -18,6 +18,7 @@ enum wish {
     WISH_MARK_INVALID, // new: refuse itself
     WISH_FACTORY,      // any but factory: choose factory
     WISH_ERASE_LAST,   // new: erase the application before it
+    WISH_REPAIR,       // not the application: somebody repairs otadata from outside
 };
 
 /** A mistake planted on purpose. */
@@ -26,6 +27,7 @@ enum plant {
     PLANT_EARLY_RECORD,     // the record is written before the image is complete
     PLANT_IN_PLACE,         // the update goes over the running image
     PLANT_BLIND_BOOTLOADER, // early record, and a bootloader that starts what otadata says
+    PLANT_STORE_IN_PLACE, // the trust store's record in charge is erased before the next one is written
     PLANT_COUNT,
 };
 
@@ -42,12 +44,16 @@ struct scenario {
     bool rollback;
     bool in_bulk;
     bool without_factory;
+    bool
+        rotates; // images are signed: all by A and B, the new one by B; the trust store begins with A and B
     enum image slots[2]; // what stands in ota_0 and ota_1
     uint32_t seq[2];     // of the records; 0: empty
     uint32_t states[2];
-    int target;       // slot that may change, besides otadata; -1: none
-    unsigned allowed; // 1 << image: what may boot, at any time
-    enum image goal;  // what runs in the end
+    uint32_t extensions; // attempts and crash limit of the bootloader
+    unsigned torn;       // 1 << index: records with a wrong CRC
+    int target;          // slot that may change, besides otadata; -1: none
+    unsigned allowed;    // 1 << image: what may boot, at any time
+    enum image goal;     // what runs in the end
 };
 
 extern const struct scenario SCENARIOS[];

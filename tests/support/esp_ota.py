@@ -154,3 +154,23 @@ class Device:
             offset, size = self.layout[label]
             data[offset:offset + size] = bytes(size)
         return bytes(data)
+
+
+class EncryptedDevice(Device):
+    """A device with flash encryption. What read() gives is decrypted; all_but() and overwrite() are about the raw file."""
+
+    def __init__(self, program, name, chip="esp32", key_len=32, create=(), **more):
+        self.chip = chip
+        self.key = program.folder / f"{name}-flash.key"
+        self.key.write_bytes(bytes((at * 89 + 7) % 256 for at in range(key_len)))
+        super().__init__(program, name, chip=chip, create=("--encrypt-key", self.key, *create), **more)
+
+    def raw(self, label, size=None):
+        return super().read(label, size)
+
+    def read(self, label, size=None):
+        room = self.layout[label][1] if size is None else size
+        raw, plain = self.program.folder / "raw.part", self.program.folder / "plain.part"
+        raw.write_bytes(self.raw(label, (room + 15) // 16 * 16))
+        self.program.done("flash", "decrypt", "--chip", self.chip, "--key", self.key, "--address", self.layout[label][0], raw, plain)
+        return plain.read_bytes()[:room]

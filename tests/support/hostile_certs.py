@@ -32,7 +32,24 @@ class HostileCertificates:
             "forbidden_by_name": self._below("narrow", "basicConstraints=critical,CA:true\nnameConstraints=critical,permitted;DNS:example.org", sends_issuer=True),
             "expired_intermediate": self._below("old", "basicConstraints=critical,CA:true", sends_issuer=True,
                                                 dates=("20200101000000Z", "20210101000000Z")),
+            "another_key": self._below("twin", "basicConstraints=critical,CA:true", sends_issuer="other_twin"),
+            "distribution_point": leaf("distribution_point", LOCAL + "\ncrlDistributionPoints=URI:http://127.0.0.1:1/none.crl"),
+            "must_staple": leaf("must_staple", LOCAL + "\ntlsfeature=status_request"),
+            "responder": leaf("responder", LOCAL + "\nauthorityInfoAccess=OCSP;URI:http://127.0.0.1:1/"),
+            "revoked": leaf("revoked", LOCAL + "\ncrlDistributionPoints=URI:http://127.0.0.1:1/none.crl"),
+            "revoked_intermediate": self._below("withdrawn", "basicConstraints=critical,CA:true", sends_issuer=True),
         }
+        for name in ("revoked", "withdrawn"):
+            self._ca(name, "-revoke", f"hostile_{name}.pem")
+        self.crls = {
+            "nothing": self._crl("must_staple"),
+            "leaf": self._crl("revoked"),
+            "leaf_over": self._crl("revoked", "leaf_over", "-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20210101000000Z"),
+            "stranger": self._crl("must_staple", "stranger", authority="other_ca"),
+            "intermediate": self._crl("withdrawn", "intermediate"),
+        }
+        below = self._crl("below_withdrawn", "below", authority="hostile_withdrawn")
+        self.crls["intermediate"].write_text(self.crls["intermediate"].read_text() + below.read_text())
 
     def get(self, name):
         return self.made[name] or None
@@ -51,6 +68,16 @@ class HostileCertificates:
                       self.folder / f"{authority}.key", "-in", request, "-out", certificate, "-startdate", dates[0], "-enddate", dates[1])
         return certificate, private
 
+    def _ca(self, name, *args, authority="ca"):
+        self._openssl("ca", "-config", self.folder / f"hostile_{name}.cnf", "-cert", self.folder / f"{authority}.pem",
+                      "-keyfile", self.folder / f"{authority}.key", *args)
+
+    def _crl(self, name, as_name="", *args, authority="ca"):
+        """The revocation list of the one certificate in this database."""
+        path = self.folder / f"hostile_{as_name or name}.crl"
+        self._ca(name, "-gencrl", "-out", path, *(args or ("-crldays", "2")), authority=authority)
+        return path
+
     def _self_signed(self):
         certificate, private = self.folder / "hostile_self.pem", self.folder / "hostile_self.key"
         self._openssl("req", "-x509", "-newkey", *EC, "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", LOCAL,
@@ -58,9 +85,11 @@ class HostileCertificates:
         return certificate, private
 
     def _below(self, issuer, extensions, sends_issuer, dates=USUAL):
-        """A leaf signed by an issuer that the trusted CA signed."""
+        """A leaf signed by an issuer that the trusted CA signed. sends_issuer may name another one, of the same name."""
         issuer_certificate, _ = self._leaf(issuer, extensions, dates=dates)
         certificate, private = self._leaf(f"below_{issuer}", authority=f"hostile_{issuer}")
+        if isinstance(sends_issuer, str):
+            issuer_certificate, _ = self._leaf(sends_issuer, extensions, dates=dates)
         if sends_issuer:
             certificate.write_text(certificate.read_text() + issuer_certificate.read_text())
         return certificate, private

@@ -52,16 +52,18 @@ class Scenario:
     """name      a fact, in words
     script       answers of the server; with `other`, a function(other server) -> answers
     prelude      answers to a run before, which must fail and leave something to resume
+    is_proxied   the second server is the proxy, and has to count the fault
     other        script of a second server, whose requests are in outcome.other.requests
     result       of the client that retries and resumes; a tuple where several are right
     today        of a client without them, if another
     retries      passed where the client knows --retries
-    options      further options; those the client does not know yet are left out with their value
+    options      further options, or a function(other server) -> options; those the client does not know yet are left out with their value
     needs        options without which the scenario means nothing and is skipped
     writes       whether image bytes may reach the passive slot; False: it must keep its old firmware
     says         what the one sentence of error must match
     server       settings of HostileServer, context as a function(certificates); other_server those of the second
     certificate  name in HostileCertificates
+    crl          name of a revocation list in HostileCertificates, passed with --crlfile
     patient      it only waits, so it gets a thread of its own
     requests     how many requests it takes at most (None: any number)
     later        the image that the server has in the end
@@ -80,9 +82,11 @@ class Scenario:
     says: str = ""
     server: dict = field(default_factory=dict)
     prelude: list = None
+    is_proxied: bool = False
     other: list = None
     other_server: dict = field(default_factory=dict)
     certificate: str = ""
+    crl: str = ""
     patient: bool = False
     requests: int = None
     later: bytes = GOOD
@@ -241,11 +245,13 @@ class Lab:
             if callable(scenario.script):
                 server.script = scenario.script(other)
             before, slot = device.all_but("ota_1"), device.read("ota_1")
+            options = scenario.options(other) if callable(scenario.options) else scenario.options
+            options = [*options, *(["--crlfile", self.odd.crls[scenario.crl]] if scenario.crl else [])]
             url = server.url(scenario.path, scenario.host)
             plain = ["--allow-http"] if url.startswith("http:") else []
             if scenario.prelude:
                 self.play_prelude(scenario, device, server, url)
-            outcome = self.update(device, server, url, *SECRET_OPTIONS, *plain, *scenario.options, retries=scenario.retries, bound=scenario.bound)
+            outcome = self.update(device, server, url, *SECRET_OPTIONS, *plain, *options, retries=scenario.retries, bound=scenario.bound)
             outcome.other = other
             self.judge(scenario, outcome, device, before, slot)
             if outcome.result != "ESP_OK":
@@ -268,8 +274,9 @@ class Lab:
 
     def judge(self, scenario, outcome, device, before, slot):
         shown, server = outcome.shown, outcome.server
-        assert not server.trouble, f"the scenario itself is broken: {server.trouble}\n{shown}"
-        assert server.faults, f"the fault did not fire\n{shown}"
+        trouble = server.trouble + outcome.other.trouble
+        assert not trouble, f"the scenario itself is broken: {trouble}\n{shown}"
+        assert (outcome.other if scenario.is_proxied else server).faults, f"the fault did not fire\n{shown}"
         assert outcome.result in self.expected(scenario), f"{outcome.result}, not {self.expected(scenario)}\n{shown}"
         assert outcome.code == (0 if outcome.result == "ESP_OK" else 1), shown
         assert "Sanitizer" not in outcome.stderr and "runtime error" not in outcome.stderr, shown

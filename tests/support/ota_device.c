@@ -6,6 +6,7 @@
 #include "image_encode.h"
 #include "nor_flash.h"
 #include "partition_table.h"
+#include "signature_policy.h"
 
 struct device_flash g_flash;
 
@@ -93,6 +94,22 @@ static const struct flash_ops COUNTING_OPS = {
     .map = counting_map,
 };
 
+// DEVICE_ENCRYPTION=esp32 or xts in the environment: every device of the program has flash encryption.
+static void start_encryption(void)
+{
+    static struct flash_encryption cipher; // as the chip, for the whole program
+    static const uint8_t key[32] = "a key that is no secret in here";
+    const char *wish = getenv("DEVICE_ENCRYPTION");
+    if (!wish || s_chip.cipher) {
+        return;
+    }
+    enum flash_scheme scheme = strcmp(wish, "esp32") == 0 ? FLASH_SCHEME_ESP32 : FLASH_SCHEME_XTS;
+    assert_int_equal(
+        flash_encryption_init(&cipher, scheme, key, sizeof(key), FLASH_CRYPT_CONFIG_DEFAULT),
+        ESP_OK);
+    s_chip.cipher = &cipher.base;
+}
+
 static void open_chip(void)
 {
     if (!s_inner) {
@@ -100,11 +117,24 @@ static void open_chip(void)
         s_chip.ops = &COUNTING_OPS;
         s_chip.geometry = s_inner->geometry;
     }
+    start_encryption();
     esp_flash_default_chip = &s_chip;
     assert_int_equal(esp_flash_erase_chip(NULL), ESP_OK);
 }
 
 // ----------------------------------------------------------------------- its life
+
+void device_put_plain(uint32_t address, const void *bytes, uint32_t len)
+{
+    uint8_t *cells = device_bytes(address);
+    uint32_t rest = (FLASH_CIPHER_BLOCK - len % FLASH_CIPHER_BLOCK) % FLASH_CIPHER_BLOCK;
+    memcpy(cells, bytes, len);
+    if (s_chip.cipher) {
+        memset(cells + len, 0xFF, rest);
+        assert_int_equal(
+            s_chip.cipher->ops->encrypt(s_chip.cipher, address, cells, cells, len + rest), ESP_OK);
+    }
+}
 
 static void put_table(const struct device_config *config)
 {
@@ -112,7 +142,7 @@ static void put_table(const struct device_config *config)
     const esp_partition_info_t *table = config->table ? config->table : TABLE;
     uint32_t count = config->table ? config->table_count : sizeof(TABLE) / sizeof(TABLE[0]);
     assert_int_equal(partition_table_encode(table, count, true, bytes), ESP_OK);
-    memcpy(device_bytes(boot_handover_get()->table_offset), bytes, sizeof(bytes));
+    device_put_plain(boot_handover_get()->table_offset, bytes, sizeof(bytes));
 }
 
 void device_forget(void)
@@ -157,6 +187,46 @@ uint8_t *device_bytes(uint32_t address)
     return (uint8_t *)s_inner->ops->map(s_inner, address, 1);
 }
 
+void device_read(uint32_t address, void *out, uint32_t len)
+{
+    memcpy(out, device_bytes(address), len);
+    if (s_chip.cipher) {
+        assert_int_equal(s_chip.cipher->ops->decrypt(s_chip.cipher, address, out, out, len),
+                         ESP_OK);
+    }
+}
+
+bool device_is_encrypted(void)
+{
+    return s_chip.cipher != NULL;
+}
+
+// Outside of partitions there are the table and the primary bootloader.
+static bool is_encrypted_at(uint32_t address)
+{
+    bool is_encrypted = s_chip.cipher != NULL;
+    esp_partition_iterator_t it =
+        esp_partition_find(ESP_PARTITION_TYPE_ANY, ESP_PARTITION_SUBTYPE_ANY, NULL);
+    for (; it; it = esp_partition_next(it)) {
+        const esp_partition_t *partition = esp_partition_get(it);
+        if (address >= partition->address && address - partition->address < partition->size) {
+            is_encrypted = partition->encrypted;
+        }
+    }
+    return is_encrypted;
+}
+
+bool device_holds(uint32_t address, const void *bytes, uint32_t len)
+{
+    static uint8_t plain[DEVICE_FLASH_SIZE];
+    if (!is_encrypted_at(address)) {
+        return memcmp(device_bytes(address), bytes, len) == 0;
+    }
+    uint32_t whole = (len + FLASH_CIPHER_BLOCK - 1) / FLASH_CIPHER_BLOCK * FLASH_CIPHER_BLOCK;
+    device_read(address, plain, whole);
+    return memcmp(plain, bytes, len) == 0;
+}
+
 uint64_t device_sum(uint32_t address, uint32_t end)
 {
     uint64_t sum = UINT64_C(0xcbf29ce484222325); // fact: FNV-1a, 64 bits
@@ -196,7 +266,12 @@ struct device_image device_make_image(const struct device_image_spec *spec)
 
 void device_put(const char *label, const void *bytes, uint32_t len)
 {
-    memcpy(device_bytes(device_partition(label)->address), bytes, len);
+    const esp_partition_t *partition = device_partition(label);
+    if (partition->encrypted) {
+        device_put_plain(partition->address, bytes, len);
+    } else {
+        memcpy(device_bytes(partition->address), bytes, len);
+    }
 }
 
 void device_put_image(const char *label, const char *version)
@@ -213,13 +288,13 @@ void device_put_record(int index, uint32_t seq, uint32_t state)
     record.ota_seq = seq;
     record.ota_state = state;
     record.crc = otadata_crc(seq);
-    memcpy(device_bytes(0xD000 + (uint32_t)index * OTADATA_SECTOR_SIZE), &record, sizeof(record));
+    device_put_plain(0xD000 + (uint32_t)index * OTADATA_SECTOR_SIZE, &record, sizeof(record));
 }
 
 esp_ota_select_entry_t device_record(int index)
 {
     esp_ota_select_entry_t record;
-    memcpy(&record, device_bytes(0xD000 + (uint32_t)index * OTADATA_SECTOR_SIZE), sizeof(record));
+    device_read(0xD000 + (uint32_t)index * OTADATA_SECTOR_SIZE, &record, sizeof(record));
     return record;
 }
 
@@ -229,7 +304,10 @@ const char *device_boot(void)
     struct boot_handover handover = *boot_handover_get();
     struct boot_slots slots;
     assert_int_equal(boot_slots_load(&s_chip, handover.table_offset, &slots), ESP_OK);
+    struct signature_policy signature;
+    assert_int_equal(signature_policy_load(SIGNATURE_AT_BOOT, &signature), ESP_OK);
     struct boot_request request = {.chip = &s_chip,
+                                   .signature = &signature,
                                    .identity = handover.chip,
                                    .slots = &slots,
                                    .rollback = handover.rollback,

@@ -21,6 +21,7 @@
 #include "boot_select.h"
 #include "esp_flash_partitions.h"
 #include "esp_ota_ops.h"
+#include "flash_encryption.h"
 #include "flash_ops.h"
 
 #define DEVICE_FLASH_SIZE 0x80000u
@@ -68,6 +69,21 @@ const esp_partition_t *device_partition(const char *label);
 /** Flash contents, behind the back of the flash layer. */
 uint8_t *device_bytes(uint32_t address);
 
+/** Flash contents as the cache shows them, behind the back of the flash layer; multiples of 16 on an encrypted device. */
+void device_read(uint32_t address, void *out, uint32_t len);
+
+/** Whether the devices of this program have flash encryption: DEVICE_ENCRYPTION=esp32 or xts in the environment. */
+bool device_is_encrypted(void);
+
+/** At the start of a test about raw bytes, or about lengths that encrypted flash does not have. */
+#define DEVICE_WITHOUT_ENCRYPTION()                                                                \
+    if (device_is_encrypted()) {                                                                   \
+        skip();                                                                                    \
+    }
+
+/** Whether these bytes stand at address: encrypted, if what is there has to be. */
+bool device_holds(uint32_t address, const void *bytes, uint32_t len);
+
 /** FNV-1a of flash from address to end. */
 uint64_t device_sum(uint32_t address, uint32_t end);
 
@@ -95,6 +111,9 @@ struct device_image device_make_image(const struct device_image_spec *spec);
 
 /** Puts bytes at the start of a partition, behind the back of the flash layer. */
 void device_put(const char *label, const void *bytes, uint32_t len);
+
+/** Puts bytes at an address as they are put on an encrypted device: filled up with 0xFF to 16, and encrypted. */
+void device_put_plain(uint32_t address, const void *bytes, uint32_t len);
 
 /** Makes an image of this version and puts it into a partition. */
 void device_put_image(const char *label, const char *version);

@@ -15,6 +15,8 @@ struct http_transport {
     bool is_connected;
     uint32_t position;
     unsigned stalls;
+    bool (*idle_work)(void *context);
+    void *idle_context;
     struct http_response response;
     struct http_header headers[HEADERS_MAX];
     char text[512];
@@ -65,6 +67,8 @@ static esp_err_t begin(struct http_transport *transport, const struct http_reque
     transport->request = &g_server.requests[n < SERVER_REQUESTS ? n : SERVER_REQUESTS - 1];
     transport->position = 0;
     transport->stalls = transport->answer.stalls;
+    transport->idle_work = request->idle_work;
+    transport->idle_context = request->idle_context;
     struct server_request *note = transport->request;
     memset(note, 0, sizeof(*note));
     (void)snprintf(note->method, sizeof(note->method), "%s", request->method);
@@ -161,6 +165,8 @@ static esp_err_t read_body(struct http_transport *transport, void *buf, size_t l
     uint32_t at = transport->position;
     if (transport->stalls > 0 && at == answer->stall_at) {
         transport->stalls--;
+        while (transport->idle_work && transport->idle_work(transport->idle_context)) {
+        }
         return ESP_ERR_HTTP_EAGAIN;
     }
     if (answer->break_at && at == answer->break_at) {

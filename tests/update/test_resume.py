@@ -320,14 +320,15 @@ def test_a_pre_encrypted_image_goes_on_in_the_same_run(dev, certs, decrypt):
 
 
 def test_a_pre_encrypted_image_that_was_damaged_behind_the_stop_is_refused(dev, certs, decrypt):
-    """The tag covers what the first run decrypted and what the second did."""
+    """The tag covers what the first run decrypted and what the second did. It is fetched once more, as a whole."""
     data = pre_encrypted(GOOD + b"data behind the image" * 10)
     damaged = data[:-5] + bytes([data[-5] ^ 1]) + data[-4:]
     with HostileServer(certs, [lead(data), honest(damaged)]) as server:
         stopped(dev, server, certs, *decrypt)
         before = dev.all_but("ota_0")
         run = dev.program.failed(*dev.update_args(server.url(), *options(certs, *decrypt)), "--json")
-        assert json.loads(run.stdout)["resumed_from"] > 0 and dev.all_but("ota_0") == before, run.shown
+        assert json.loads(run.stdout)["restarts"] == 1 and dev.all_but("ota_0") == before, run.shown
+        assert [request.start for request in server.requests[1:]] == [server.requests[1].start, None] and server.requests[1].start > 0
         assert dev.boot()["slot"] == "factory"
         server.behave(honest(data))
         update(dev, server, certs, GOOD, *decrypt)

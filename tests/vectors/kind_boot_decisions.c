@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot_select.h"
+#include "boot_explain.h"
 #include "chip_traits.h"
 #include "esp_log.h"
 #include "vector.h"
@@ -91,6 +91,27 @@ static void damage_image(esp_flash_t *chip, const struct vector_device_spec *spe
     }
 }
 
+/**
+ * Whether an explanation agrees with the boots that follow: the first was decided already, the others are done here.
+ */
+static bool is_as_explained(const struct boot_request *request,
+                            const struct boot_explanation *explanation,
+                            const struct boot_decision *first)
+{
+    struct boot_decision decision = *first;
+    for (int i = 0; i < BOOT_EXPLAIN_BOOTS; i++) {
+        const struct boot_decision *told = &explanation->boots[i];
+        if (i > 0 && boot_select(request, &decision) != ESP_OK) {
+            return false;
+        }
+        if (told->booted != decision.booted || told->reason != decision.reason ||
+            memcmp(told->after, decision.after, sizeof(told->after)) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool check_case(const struct file_facts *facts, const json_t *record, char *why)
 {
     const char *expected_boot =
@@ -118,19 +139,24 @@ static bool check_case(const struct file_facts *facts, const json_t *record, cha
                                    .identity = {.chip_id = facts->chip->id},
                                    .slots = &slots,
                                    .rollback = facts->rollback};
+    static struct boot_explanation explanation; // large
+    bool is_explained = false;
     char name[8] = "error";
     char after[128] = "";
     if (boot_slots_load(chip, VECTOR_TABLE_ADDRESS, &slots) == ESP_OK &&
+        boot_explain(&request, &explanation) == ESP_OK &&
         boot_select(&request, &decision) == ESP_OK) {
         esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
         (void)boot_index_name(decision.booted, name);
         if (otadata_read(chip, VECTOR_OTADATA_ADDRESS, records) == ESP_OK) {
             print_records(after, sizeof(after), records);
         }
+        is_explained = is_as_explained(&request, &explanation, &decision);
     }
     nor_flash_close(chip);
-    (void)snprintf(why, VECTOR_WHY_LEN, "boots %s, after %s", name, after);
-    return expected_boot && expected_after && strcmp(name, expected_boot) == 0 &&
+    (void)snprintf(why, VECTOR_WHY_LEN, "boots %s, after %s%s", name, after,
+                   is_explained ? "" : "; the explanation disagrees");
+    return is_explained && expected_boot && expected_after && strcmp(name, expected_boot) == 0 &&
            strcmp(after, expected_after) == 0;
 }
 

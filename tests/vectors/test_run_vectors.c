@@ -122,6 +122,26 @@ static void notices_a_csv_that_gives_other_bytes(void **state)
     assert_output_has("WRONG t.bin");
 }
 
+static void notices_flash_encrypted_for_another_address(void **state)
+{
+    (void)state;
+    copy_file("flash_enc/key_xts128.bin", "k.bin");
+    copy_file("flash_enc/plain.bin", "p.bin");
+    copy_file("flash_enc/xts128_at_10000.bin", "e.bin");
+    assert_int_equal(
+        run_manifest(HEADING "e.bin\tflash_encryption\talgo=aes-xts key=k.bin address=0x10000\t"
+                             "decrypts_to=p.bin\ttool\t-\tnote\t0\t0\n"),
+        0);
+    assert_int_equal(
+        run_manifest(HEADING "e.bin\tflash_encryption\talgo=aes-xts key=k.bin address=0x10010\t"
+                             "decrypts_to=p.bin\ttool\t-\tnote\t0\t0\n"),
+        1);
+    assert_output_has("WRONG e.bin");
+    remove_file("k.bin");
+    remove_file("p.bin");
+    remove_file("e.bin");
+}
+
 static void notices_an_accepted_csv_that_should_be_refused(void **state)
 {
     (void)state;
@@ -175,6 +195,7 @@ int main(void)
         cmocka_unit_test(passes_a_good_row_and_counts_it),
         cmocka_unit_test(names_the_row_whose_verdict_is_wrong),
         cmocka_unit_test(notices_a_csv_that_gives_other_bytes),
+        cmocka_unit_test(notices_flash_encrypted_for_another_address),
         cmocka_unit_test(notices_an_accepted_csv_that_should_be_refused),
         cmocka_unit_test(does_not_take_a_missing_file_for_a_refusal),
         cmocka_unit_test(names_kinds_that_are_not_built_and_counts_them_as_skipped),

@@ -5,10 +5,56 @@
 #pragma once
 
 #include "esp_ota_ops.h"
+#include "image_policy.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+// ----------------------------------------------------------------------- erasing and programming
+//
+// A session with OTA_WITH_SEQUENTIAL_WRITES erases as it goes: a sector that holds the wanted bytes is kept, a blank one is
+// programmed, anything else is erased in the largest unit of the chip that begins there and does not reach beyond the image.
+// Sectors are compared when a write brings at least 4096 bytes for them. Bytes are read back once, when they are programmed.
+
+#define ESP_OTA_ERASE_AHEAD_MAX                                                                    \
+    1048576u // chosen: after a power cut no more than this has to be erased once more
+
+/** How a session works on flash. Zero is the default of every member. */
+typedef struct {
+    uint32_t image_size; // bytes that will be written: nothing behind them is erased; 0: not known
+    uint32_t
+        erase_size_max; // largest erase at once, in bytes, for devices that must not stand still; 0: the chip's largest
+    uint32_t
+        erase_ahead; // bytes that esp_ota_erase_ahead() may erase whatever is in them, at most ESP_OTA_ERASE_AHEAD_MAX
+    /** Called in between flash operations of esp_ota_write(), in the caller's thread: other work gets its turn. Must not
+     *  use the session. NULL: none. */
+    void (*yield)(void *context);
+    void *yield_context;
+} esp_ota_tuning_t;
+
+/**
+ * Tunes an open session, from its next write on. What esp_ota_begin() erases at once is not concerned.
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL or unknown handle
+ */
+esp_err_t esp_ota_tune(esp_ota_handle_t handle, const esp_ota_tuning_t *tuning) ESP_MUST_CHECK;
+
+/**
+ * Erases one unit ahead of the next write, for a caller that has to wait for bytes anyway: as far as erase_ahead allows, and
+ * the first unit of the slot; nothing behind image_size. Erasing is not faster for being done early: it pays where the
+ * wait is long, as while connecting.
+ * @return ESP_OK: one unit is done; ESP_ERR_NOT_FOUND: there is nothing to do now; ESP_ERR_INVALID_ARG: unknown handle; or
+ *         the flash error
+ * Cut: the unit holds anything; it is behind all bytes that were written.
+ */
+esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle) ESP_MUST_CHECK;
+
+/**
+ * What this device asks of a new application beyond its signature: project, version, size; see trust_store.h. All of it can
+ * be judged with image_check_header() before anything is erased; esp_ota_write() and esp_ota_end() ask for it in any case.
+ * Errors: ESP_ERR_INVALID_ARG (NULL), or the flash error.
+ */
+esp_err_t esp_ota_get_image_policy(struct image_policy *policy) ESP_MUST_CHECK;
 
 // ----------------------------------------------------------------------- resume journal
 //
@@ -33,6 +79,11 @@ extern "C" {
 //     284   4  CRC-32 of the 284 bytes before it
 //
 // A sector whose magic is overwritten with 0 is cleared. The last record whose CRC matches counts.
+//
+// In an encrypted slot all of this is encrypted like the image, with these differences: 16 bytes at a multiple of 16 that would
+// be 0xFF stay erased, and 16 erased bytes mean 0xFF; byte 280 of the header, 4 bytes, repeats the generation; a sector is
+// cleared by programming 0 over the ciphertext of the magic, so that the first 16 bytes decrypt to noise.
+//
 // What an image brings along never counts: esp_ota_write() and esp_ota_write_with_offset() refuse bytes that would form a
 // header there (ESP_ERR_OTA_VALIDATE_FAILED), and program the place of the magic before what follows it.
 
@@ -89,7 +140,7 @@ bool esp_ota_journal_is_same(const struct esp_ota_journal_identity *a,
  * @param[out] journal   with the identity; can be added to
  * @param[out] progress  the last complete record
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL; ESP_ERR_NOT_FOUND: no journal, no complete record in it, or the slot is
- *         encrypted or too small; or the flash error. Nothing is written to the out-parameters then.
+ *         too small; or the flash error. Nothing is written to the out-parameters then.
  */
 esp_err_t esp_ota_journal_load(const esp_partition_t *slot, struct esp_ota_journal *journal,
                                struct esp_ota_journal_progress *progress) ESP_MUST_CHECK;
@@ -99,8 +150,7 @@ esp_err_t esp_ota_journal_load(const esp_partition_t *slot, struct esp_ota_journ
  * @param slot       kept in journal; must stay listed
  * @param image_len  of the image on flash; 0: unknown
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL, or a text that is not terminated; ESP_ERR_INVALID_SIZE: the image needs the
- *         last two sectors, or the slot is smaller than three; ESP_ERR_NOT_SUPPORTED: the slot is encrypted (states would
- *         be kept in the clear); ESP_ERR_OTA_PARTITION_CONFLICT: the running partition; ESP_ERR_INVALID_STATE: a copy
+ *         last two sectors, or the slot is smaller than three; ESP_ERR_OTA_PARTITION_CONFLICT: the running partition; ESP_ERR_INVALID_STATE: a copy
  *         is pending there, see esp_ota_finish_pending_copy(); or the flash error
  * Cut: load finds the older journal as it was, or nothing.
  */
@@ -109,7 +159,7 @@ esp_err_t esp_ota_journal_begin(const esp_partition_t *slot, uint32_t image_len,
                                 struct esp_ota_journal *journal) ESP_MUST_CHECK;
 
 /**
- * Adds a record: one program operation, and every 79 records (12 with stages) one erase.
+ * Adds a record: one program operation (in an encrypted slot up to two), and every 79 records (12 with stages) one erase.
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL, or state_len that the journal has no room for; ESP_ERR_INVALID_STATE: the
  *         journal was not begun or loaded; ESP_ERR_INVALID_SIZE: image_offset lies in the last two sectors: the image
  *         needs them, nothing was written, and no more may be added; or the flash error
@@ -149,6 +199,18 @@ esp_err_t esp_ota_resume_verified(const esp_partition_t *partition, size_t image
  */
 esp_err_t esp_ota_get_prefix_digest(esp_ota_handle_t handle, uint32_t *image_offset,
                                     uint8_t digest[ESP_OTA_PREFIX_DIGEST_LEN]) ESP_MUST_CHECK;
+
+// ----------------------------------------------------------------------- health
+
+/**
+ * The running application says that it is healthy: the starts that the bootloader's crash-loop guard has counted so far went
+ * well. Call it once the application has done its work for a while. Without the guard (off by default) nothing is written.
+ * Not the same as esp_ota_mark_app_valid_cancel_rollback(), which confirms an update once.
+ * @return ESP_OK, also when nothing was counted; ESP_ERR_NOT_FOUND: no otadata partition; ESP_FAIL: no usable record, or it
+ *         names another slot than the running one; or the flash error
+ * Cut: some of the starts count as gone well.
+ */
+esp_err_t esp_ota_mark_healthy(void) ESP_MUST_CHECK;
 
 // ----------------------------------------------------------------------- staged updates
 //

@@ -49,7 +49,8 @@ esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
  * With image_offset 0 it is a beginning: what is written is verified in flight, as after esp_ota_begin().
  * @param erase_size    OTA_WITH_SEQUENTIAL_WRITES: writes erase the sectors they enter; anything else: erased already
  * @param image_offset  bytes that are kept; what lies behind them in the same sector must be erased
- * @return as esp_ota_begin; ESP_ERR_INVALID_ARG: also when image_offset exceeds the partition
+ * @return as esp_ota_begin; ESP_ERR_INVALID_ARG: also when image_offset exceeds the partition, or is
+ *         no multiple of 16 and the partition is encrypted
  * Cut: the boot choice is as before.
  */
 esp_err_t esp_ota_resume(const esp_partition_t *partition, const size_t erase_size,
@@ -69,7 +70,8 @@ esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partiti
                                       bool finalize_with_copy) ESP_MUST_CHECK;
 
 /**
- * Appends size bytes, and reads back what was programmed.
+ * Appends size bytes, and reads back what was programmed. Of an encrypted partition only whole blocks of 16 bytes are
+ * programmed; the rest waits for the next call or for esp_ota_end(), which fills it up with 0 or 0xFF, as ESP-IDF does.
  * The first byte of an application or bootloader must be 0xE9, the first word of a partition table 0x50AA.
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL data or unknown handle; ESP_ERR_OTA_VALIDATE_FAILED: wrong first bytes,
  *         nothing erased or written; ESP_ERR_INVALID_SIZE: past the end of the partition, nothing written;
@@ -80,7 +82,8 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size) 
 
 /**
  * Writes size bytes at offset, into flash that begin erased. Not to be mixed with esp_ota_write().
- * @return as esp_ota_write; ESP_ERR_INVALID_STATE: the session erases on the fly (differs: ESP-IDF aborts)
+ * @return as esp_ota_write; ESP_ERR_INVALID_ARG: also when the partition is encrypted and size or offset is no multiple of
+ *         16; ESP_ERR_INVALID_STATE: the session erases on the fly (differs: ESP-IDF aborts)
  */
 esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, size_t size,
                                     uint32_t offset) ESP_MUST_CHECK;
@@ -88,8 +91,8 @@ esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, s
 /**
  * Ends a session: verifies the image as it stands on flash, copies it to the final partition if asked to, makes it durable.
  * The boot choice does not change. The handle is freed in every case.
- * @return ESP_OK; ESP_ERR_NOT_FOUND: unknown handle; ESP_ERR_INVALID_ARG: nothing was written;
- *         ESP_ERR_OTA_VALIDATE_FAILED: the image is not valid (the reason is logged); ESP_ERR_INVALID_SIZE: it does not
+ * @return ESP_OK; ESP_ERR_NOT_FOUND: unknown handle; ESP_ERR_INVALID_ARG: nothing was written (to an
+ *         encrypted partition: less than 16 bytes); ESP_ERR_OTA_VALIDATE_FAILED: the image is not valid (the reason is logged); ESP_ERR_INVALID_SIZE: it does not
  *         fit the final partition; ESP_ERR_NOT_SUPPORTED: no OTA slot has room for the record that protects the copy;
  *         or the flash error
  * Cut: the staged image is whole; a copy that had begun is completed by esp_ota_finish_pending_copy().

@@ -19,12 +19,14 @@ static esp_err_t read_partition(void *context, uint32_t offset, void *buffer, ui
 }
 
 enum image_fault ota_describe_verify(const esp_partition_t *partition, bool is_bootloader,
+                                     const struct signature_policy *signature,
                                      struct image_info *info)
 {
     struct image_rules rules = {.chip = boot_handover_get()->chip,
                                 .flash_offset = partition->address,
                                 .partition_size = partition->size,
-                                .is_bootloader = is_bootloader};
+                                .is_bootloader = is_bootloader,
+                                .signature = signature};
     if (!partition->encrypted) {
         return image_verify_flash(partition->flash_chip, &rules, info);
     }
@@ -36,7 +38,11 @@ enum image_fault ota_describe_verify(const esp_partition_t *partition, bool is_b
 bool ota_describe_is_valid(const esp_partition_t *partition)
 {
     struct image_info info;
-    enum image_fault fault = ota_describe_verify(partition, false, &info);
+    struct ota_trust trust;
+    if (ota_trust_load(&trust) != ESP_OK) {
+        return false;
+    }
+    enum image_fault fault = ota_describe_verify(partition, false, &trust.signature, &info);
     if (fault != IMAGE_OK) {
         ESP_LOGE(TAG, "image in %s: %s", partition->label, image_fault_text(fault));
     }
@@ -72,7 +78,8 @@ static esp_err_t read_primary_bootloader(esp_bootloader_desc_t *desc)
     if (!traits) {
         return ESP_ERR_NOT_FOUND;
     }
-    return esp_flash_read(NULL, desc, traits->bootloader_offset + DESCRIPTOR_OFFSET, sizeof(*desc));
+    return flash_plain_read(NULL, desc, traits->bootloader_offset + DESCRIPTOR_OFFSET,
+                            sizeof(*desc));
 }
 
 esp_err_t esp_ota_get_bootloader_description(const esp_partition_t *bootloader_partition,

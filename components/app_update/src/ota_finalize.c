@@ -52,11 +52,16 @@ static esp_err_t read_partition(void *context, uint32_t offset, void *buffer, ui
 
 static esp_err_t verify_image(const esp_partition_t *where, const esp_partition_t *final)
 {
+    struct ota_trust trust;
+    if (ota_trust_load(&trust) != ESP_OK) {
+        return ESP_ERR_OTA_VALIDATE_FAILED;
+    }
     struct image_rules rules = {.chip = boot_handover_get()->chip,
                                 .flash_offset = final->address,
                                 .partition_size =
                                     where->size < final->size ? where->size : final->size,
-                                .is_bootloader = final->type == ESP_PARTITION_TYPE_BOOTLOADER};
+                                .is_bootloader = final->type == ESP_PARTITION_TYPE_BOOTLOADER,
+                                .signature = &trust.signature};
     struct image_source source = {
         .read = read_partition, .context = (void *)where, .size = where->size};
     struct image_info info;
@@ -173,8 +178,9 @@ static esp_err_t may_spare(const esp_partition_t *slot, bool *may)
 {
     struct image_info info;
     esp_err_t err = ota_tail_is_free(slot, may);
-    if (err == ESP_OK && !*may) {
-        *may = ota_describe_verify(slot, false, &info) != IMAGE_OK;
+    if (err == ESP_OK && (!*may || slot->encrypted)) {
+        bool is_valid = ota_describe_verify(slot, false, NULL, &info) == IMAGE_OK;
+        *may = !is_valid || (*may && !ota_tail_may_hold_image_end(slot, info.image_len));
     }
     return err;
 }
@@ -259,7 +265,7 @@ static esp_err_t write_record(const esp_partition_t *staging, const esp_partitio
     if (err != ESP_OK) {
         return err;
     }
-    ota_tail_prepare(&header, OTA_TAIL_FINALIZE,
+    ota_tail_prepare(pending->holder, &header, OTA_TAIL_FINALIZE,
                      old_sector == OTA_TAIL_NONE ? 1 : old.generation + 1);
     header.body.copy.len = len;
     encode_copy(staging, final, &header.body.copy);

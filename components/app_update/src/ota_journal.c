@@ -9,8 +9,8 @@
 #include "ota_private.h"
 
 #define RECORD_MAGIC   0x5041544Fu // chosen: "OTAP"
-#define RECORD_LEN     48u         // without state
-#define RECORD_LEN_MAX 304u        // with state
+#define RECORD_LEN     OTA_TAIL_RECORD
+#define RECORD_LEN_MAX OTA_TAIL_RECORD_MAX
 #define RECORDS_AT     ((uint32_t)sizeof(struct ota_tail_header))
 
 // As on flash.
@@ -157,8 +157,8 @@ static esp_err_t program_record(const struct esp_ota_journal *journal,
     memcpy(record.rest, progress->state, progress->state_len);
     uint32_t crc = record_crc(journal, &record);
     memcpy(crc_of(journal, &record), &crc, sizeof(crc));
-    return esp_partition_write_raw(journal->slot, record_offset(journal, journal->record_count),
-                                   &record, record_len(&journal->identity));
+    return ota_tail_write_bytes(journal->slot, record_offset(journal, journal->record_count),
+                                &record, record_len(&journal->identity));
 }
 
 // ----------------------------------------------------------------------- load
@@ -170,8 +170,8 @@ static esp_err_t find_last_record(const struct esp_ota_journal *journal, bool *i
     *is_found = false;
     for (uint32_t i = record_capacity(&journal->identity); i-- > 0 && !*is_found;) {
         struct record record;
-        esp_err_t err = esp_partition_read_raw(journal->slot, record_offset(journal, i), &record,
-                                               record_len(&journal->identity));
+        esp_err_t err = ota_tail_read_bytes(journal->slot, record_offset(journal, i), &record,
+                                            record_len(&journal->identity));
         if (err != ESP_OK) {
             return err;
         }
@@ -186,7 +186,7 @@ esp_err_t esp_ota_journal_load(const esp_partition_t *slot, struct esp_ota_journ
     if (!slot || !journal || !progress) {
         return ESP_ERR_INVALID_ARG;
     }
-    if (slot->encrypted || !ota_tail_has_room(slot, 0)) {
+    if (!ota_tail_has_room(slot, 0)) {
         return ESP_ERR_NOT_FOUND;
     }
     struct ota_tail_header header;
@@ -225,9 +225,6 @@ static esp_err_t check_begin(const esp_partition_t *slot, uint32_t image_len,
     if (slot == esp_ota_get_running_partition()) {
         return ESP_ERR_OTA_PARTITION_CONFLICT;
     }
-    if (slot->encrypted) {
-        return ESP_ERR_NOT_SUPPORTED;
-    }
     return ota_tail_has_room(slot, image_len) ? ESP_OK : ESP_ERR_INVALID_SIZE;
 }
 
@@ -254,7 +251,7 @@ esp_err_t esp_ota_journal_begin(const esp_partition_t *slot, uint32_t image_len,
     fresh.generation = old_sector == OTA_TAIL_NONE ? 1 : old.generation + 1;
     fresh.sector = old_sector == 0 ? 1 : 0;
     struct ota_tail_header header;
-    ota_tail_prepare(&header, OTA_TAIL_JOURNAL, fresh.generation);
+    ota_tail_prepare(slot, &header, OTA_TAIL_JOURNAL, fresh.generation);
     encode_identity(identity, &header);
     err = ota_tail_erase(slot, fresh.sector);
     if (err == ESP_OK) {
@@ -280,7 +277,7 @@ static esp_err_t add_in_new_sector(struct esp_ota_journal *journal,
     next.sector = journal->sector == 0 ? 1 : 0;
     next.record_count = 0;
     next.needs_new_sector = false;
-    ota_tail_prepare(&header, OTA_TAIL_JOURNAL, next.generation);
+    ota_tail_prepare(next.slot, &header, OTA_TAIL_JOURNAL, next.generation);
     encode_identity(&next.identity, &header);
     next.header_crc = ota_tail_crc(0, &header, offsetof(struct ota_tail_header, crc));
     esp_err_t err = ota_tail_erase(next.slot, next.sector);

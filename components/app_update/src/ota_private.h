@@ -5,11 +5,27 @@
 #include "image_verify.h"
 #include "otadata.h"
 
-// Verifies the image that stands in partition. *info as far as it was readable.
+// What a new image must satisfy beyond its chip. policy is for what is being written only, not for what stands there.
+struct ota_trust {
+    struct signature_policy signature;
+    struct image_policy policy;
+};
+
+// Loads what this device asks for; logs what cannot be read. On failure *trust refuses everything.
+esp_err_t ota_trust_load(struct ota_trust *trust) ESP_MUST_CHECK;
+
+// Makes the signers of the confirmed image the trusted ones, if the trust store rotates keys. Does nothing when they are.
+esp_err_t ota_trust_rotate(void) ESP_MUST_CHECK;
+
+// The same before an update, where a cut may have come between a confirmation and its rotation.
+esp_err_t ota_trust_complete_rotation(void) ESP_MUST_CHECK;
+
+// Verifies the image that stands in partition. *info as far as it was readable. signature NULL: none is needed.
 enum image_fault ota_describe_verify(const esp_partition_t *partition, bool is_bootloader,
+                                     const struct signature_policy *signature,
                                      struct image_info *info);
 
-// Whether an image verifies; logs why not.
+// Whether an application verifies, signature included where one is asked for; logs why not.
 bool ota_describe_is_valid(const esp_partition_t *partition);
 
 // Remembers that esp_ota_end() verified what stands in partition.

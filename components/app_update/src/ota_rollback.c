@@ -1,8 +1,10 @@
 #include "ota_private.h"
 
 #include "boot_handover.h"
+#include "boot_tally.h"
 #include "esp_efuse.h"
 #include "esp_log.h"
+#include "esp_ota_ext.h"
 #include "esp_system.h"
 
 static const char *TAG = "esp_ota_ops";
@@ -63,10 +65,32 @@ esp_err_t esp_ota_mark_app_valid_cancel_rollback(void)
         return err;
     }
     if (view.records[view.active].ota_state == ESP_OTA_IMG_VALID) {
-        return ESP_OK;
+        return ota_trust_rotate(); // a cut may have come before it
     }
     err = write_state(&view, ESP_OTA_IMG_VALID);
-    return err == ESP_OK ? raise_secure_version() : err;
+    if (err == ESP_OK) {
+        err = raise_secure_version();
+    }
+    return err == ESP_OK ? ota_trust_rotate() : err;
+}
+
+// ----------------------------------------------------------------------- health
+
+esp_err_t esp_ota_mark_healthy(void)
+{
+    struct records_view view;
+    struct boot_tally tally;
+    esp_err_t err = view_records(&view);
+    if (err != ESP_OK) {
+        return err;
+    }
+    if (partition_of(&view, view.active) != esp_ota_get_running_partition()) {
+        return ESP_FAIL;
+    }
+    err = boot_tally_read(view.otadata->flash_chip, view.otadata->address, view.active, &tally);
+    return err == ESP_OK ? boot_tally_mark_healthy(view.otadata->flash_chip, view.otadata->address,
+                                                   view.active, &tally)
+                         : err;
 }
 
 // ----------------------------------------------------------------------- roll back

@@ -9,11 +9,14 @@
 #include "boot_handover.h"
 #include "esp_log.h"
 #include "flash_ops.h"
+#include "ota_room.h"
 #include "ota_tail.h"
 
 static const char *TAG = "esp_ota_ops";
 
+#define FIRST_BYTES     288u  // fact: image header, segment header and descriptor
 #define READ_BACK_CHUNK 4096u // chosen: one sector on the stack, where flash is not mapped
+#define BLOCK           FLASH_CIPHER_BLOCK
 
 struct ota_session {
     esp_ota_handle_t handle;
@@ -22,16 +25,21 @@ struct ota_session {
     bool copies_to_final;
     bool erases_on_the_fly;
     bool is_resumed;
-    uint32_t position;     // next write of esp_ota_write
-    uint32_t erased_end;   // on the fly: everything below is erased or written
-    uint32_t end;          // of the last byte that stands on flash
-    uint32_t written;      // bytes written in this session
+    uint32_t position;    // next write of esp_ota_write
+    struct ota_room room; // on the fly: what may be written to
+    esp_ota_tuning_t tuning;
+    uint32_t end;     // of the last byte that stands on flash
+    uint32_t written; // bytes written in this session
+    uint8_t
+        pending[BLOCK]; // encrypted: the bytes below position that do not make a whole block yet
+    uint32_t pending_len;
     const uint8_t *mapped; // the staging partition through the chip's mapping; NULL: not mapped
     esp_partition_mmap_handle_t mapping;
     bool is_followed;               // verifier or hash has seen everything below position
+    struct ota_trust trust;         // what the verifier asks for beyond the chip
     struct image_verifier verifier; // of an image
     struct crypto_hash hash;        // of anything else
-    struct flash_watch watch;       // on the staging partition
+    struct flash_watch watch;       // on what was written
     bool was_touched_by_other;      // not only this session wrote there: what was seen may be gone
     struct ota_session *next;
 };
@@ -118,9 +126,11 @@ static void look_for_other_changes(struct ota_session *session)
         session->was_touched_by_other || flash_watch_is_touched(&session->watch);
 }
 
+// What is watched is what stands there by now; the journal in the tail is none of it.
 static void watch_again(struct ota_session *session)
 {
     flash_watch_stop(session->staging->flash_chip, &session->watch);
+    session->watch.len = session->end;
     flash_watch_start(session->staging->flash_chip, &session->watch);
 }
 
@@ -161,6 +171,12 @@ static esp_err_t check_target(const esp_partition_t *partition)
     return ESP_OK;
 }
 
+// The policy is about applications.
+static const struct image_policy *policy_of(const struct ota_session *session)
+{
+    return session->final->type == ESP_PARTITION_TYPE_APP ? &session->trust.policy : NULL;
+}
+
 static void start_verifier(struct ota_session *session)
 {
     struct image_rules rules = {
@@ -170,12 +186,31 @@ static void start_verifier(struct ota_session *session)
         .partition_size = session->staging->size < session->final->size ? session->staging->size
                                                                         : session->final->size,
         .is_bootloader = session->final->type == ESP_PARTITION_TYPE_BOOTLOADER,
+        .signature = &session->trust.signature,
+        .policy = policy_of(session),
     };
     image_verifier_begin(&session->verifier, &rules);
     esp_crypto.sha256_begin(&session->hash);
 }
 
-static esp_err_t open_session(const esp_partition_t *partition, struct ota_session **out)
+// Sectors that an interrupted update may have left half written or half erased are not used as they are.
+static void start_room(struct ota_session *session, uint32_t offset)
+{
+    const esp_partition_t *staging = session->staging;
+    struct esp_ota_journal journal;
+    struct esp_ota_journal_progress progress = {.image_offset = offset};
+    bool has_tail = ota_select_is_ota_slot(staging) && ota_tail_has_room(staging, 0);
+    ota_room_begin(&session->room, staging, offset, has_tail);
+    session->room.mapped = staging->encrypted ? NULL : session->mapped;
+    esp_err_t err = has_tail && offset == 0 ? esp_ota_journal_load(staging, &journal, &progress)
+                                            : ESP_ERR_NOT_FOUND;
+    if (offset > 0 || err != ESP_ERR_NOT_FOUND) {
+        ota_room_suspect(&session->room, progress.image_offset);
+    }
+}
+
+static esp_err_t open_session(const esp_partition_t *partition, uint32_t offset,
+                              struct ota_session **out)
 {
     const esp_partition_t *known = esp_partition_verify(partition);
     if (!known) {
@@ -184,6 +219,9 @@ static esp_err_t open_session(const esp_partition_t *partition, struct ota_sessi
     esp_err_t err = check_target(known);
     if (err == ESP_OK) {
         err = ota_finalize_make_way(known);
+    }
+    if (err == ESP_OK) {
+        err = ota_trust_complete_rotation();
     }
     if (err != ESP_OK) {
         return err;
@@ -195,19 +233,24 @@ static esp_err_t open_session(const esp_partition_t *partition, struct ota_sessi
     session->staging = known;
     session->final = known;
     session->is_followed = true;
-    err = add_session(session);
+    err = ota_trust_load(&session->trust);
+    if (err == ESP_OK) {
+        err = add_session(session);
+    }
     if (err != ESP_OK) {
         free(session);
         return err;
     }
-    const void *mapped = NULL;
-    if (esp_partition_mmap(known, 0, known->size, ESP_PARTITION_MMAP_DATA, &mapped,
-                           &session->mapping) == ESP_OK) {
+    const void *mapped =
+        NULL; // of an encrypted partition it would cost as much memory as the image has bytes
+    if (!known->encrypted && esp_partition_mmap(known, 0, known->size, ESP_PARTITION_MMAP_DATA,
+                                                &mapped, &session->mapping) == ESP_OK) {
         session->mapped = mapped;
     }
     start_verifier(session);
+    start_room(session, offset);
     session->watch.address = known->address;
-    session->watch.len = known->size;
+    session->watch.len = offset;
     flash_watch_start(known->flash_chip, &session->watch);
     *out = session;
     return ESP_OK;
@@ -240,7 +283,7 @@ esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
         return ESP_ERR_INVALID_ARG;
     }
     struct ota_session *session = NULL;
-    esp_err_t err = open_session(partition, &session);
+    esp_err_t err = open_session(partition, 0, &session);
     if (err != ESP_OK) {
         return err;
     }
@@ -261,21 +304,20 @@ esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
 esp_err_t esp_ota_resume(const esp_partition_t *partition, const size_t erase_size,
                          const size_t image_offset, esp_ota_handle_t *out_handle)
 {
-    if (!partition || !out_handle || image_offset > partition->size) {
+    bool is_misaligned = partition && partition->encrypted && image_offset % BLOCK != 0;
+    if (!partition || !out_handle || image_offset > partition->size || is_misaligned) {
         return ESP_ERR_INVALID_ARG;
     }
     struct ota_session *session = NULL;
-    esp_err_t err = open_session(partition, &session);
+    esp_err_t err = open_session(partition, (uint32_t)image_offset, &session);
     if (err != ESP_OK) {
         return err;
     }
-    size_t unit = session->staging->erase_size;
     session->is_resumed = image_offset > 0;
     session->is_followed = image_offset == 0;
     session->position = (uint32_t)image_offset;
     session->end = (uint32_t)image_offset;
     session->erases_on_the_fly = erase_size == OTA_WITH_SEQUENTIAL_WRITES;
-    session->erased_end = (uint32_t)((image_offset + unit - 1) / unit * unit);
     *out_handle = session->handle;
     return ESP_OK;
 }
@@ -357,7 +399,8 @@ esp_err_t esp_ota_get_prefix_digest(esp_ota_handle_t handle, uint32_t *image_off
         return ESP_ERR_INVALID_ARG;
     }
     bool is_image = has_image(session->final);
-    if (!session->is_followed || (is_image && !is_hash_of_image_running(session))) {
+    if (!session->is_followed || session->pending_len > 0 ||
+        (is_image && !is_hash_of_image_running(session))) {
         return ESP_ERR_NOT_SUPPORTED;
     }
     struct crypto_hash hash = is_image ? session->verifier.hash : session->hash;
@@ -390,7 +433,7 @@ esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partiti
     if (!session) {
         return ESP_ERR_NOT_FOUND;
     }
-    if (session->written > 0 && !session->is_resumed) {
+    if ((session->written > 0 || session->pending_len > 0) && !session->is_resumed) {
         return ESP_ERR_INVALID_STATE;
     }
     if (final == session->staging) {
@@ -431,19 +474,25 @@ static esp_err_t check_first_bytes(const struct ota_session *session, const uint
     return ESP_OK;
 }
 
-static esp_err_t erase_ahead(struct ota_session *session, uint32_t end)
+static bool is_of_policy(enum image_fault fault)
 {
-    if (!session->erases_on_the_fly || end <= session->erased_end) {
+    return (fault >= IMAGE_POLICY_NO_DESCRIPTOR && fault <= IMAGE_POLICY_TOO_LARGE) ||
+           fault == IMAGE_POLICY_TOO_SMALL;
+}
+
+// What the first bytes tell of project and version is judged before this write erases anything.
+static esp_err_t check_policy(const struct ota_session *session, const uint8_t *data, size_t size)
+{
+    if (!has_image(session->final)) {
         return ESP_OK;
     }
-    uint32_t unit = session->staging->erase_size;
-    uint32_t new_end = (end + unit - 1) / unit * unit;
-    esp_err_t err = esp_partition_erase_range(session->staging, session->erased_end,
-                                              new_end - session->erased_end);
-    if (err == ESP_OK) {
-        session->erased_end = new_end;
+    enum image_fault fault = image_check_header(data, size, 0, &session->verifier.rules);
+    if (!is_of_policy(fault)) {
+        return ESP_OK; // everything else is judged at the end
     }
-    return err;
+    ESP_LOGE(TAG, "the image for %s is refused: %s", session->final->label,
+             image_fault_text(fault));
+    return ESP_ERR_OTA_VALIDATE_FAILED;
 }
 
 static esp_err_t take_back(struct ota_session *session, const uint8_t *back, const uint8_t *data,
@@ -496,18 +545,23 @@ static bool fits(const struct ota_session *session, uint32_t offset, size_t size
     return false;
 }
 
-static esp_err_t program_part(struct ota_session *session, const uint8_t *data, uint32_t offset,
+// Data stands at offset: now it is seen there.
+static esp_err_t note_written(struct ota_session *session, const uint8_t *data, uint32_t offset,
                               uint32_t len)
 {
-    esp_err_t err = esp_partition_write(session->staging, offset, data, len);
-    if (err == ESP_OK) {
-        err = read_back(session, data, offset, len);
-    }
+    esp_err_t err = read_back(session, data, offset, len);
     if (err == ESP_OK) {
         session->written += len;
         session->end = offset + len > session->end ? offset + len : session->end;
     }
     return err;
+}
+
+static esp_err_t program_part(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                              uint32_t len)
+{
+    esp_err_t err = esp_partition_write(session->staging, offset, data, len);
+    return err == ESP_OK ? note_written(session, data, offset, len) : err;
 }
 
 static esp_err_t program(struct ota_session *session, const uint8_t *data, uint32_t offset,
@@ -526,6 +580,103 @@ static esp_err_t program(struct ota_session *session, const uint8_t *data, uint3
     return err;
 }
 
+static void yield(const struct ota_session *session)
+{
+    if (session->tuning.yield) {
+        session->tuning.yield(session->tuning.yield_context);
+    }
+}
+
+// Writes the beginning of data at offset: as far as there is room, after making some if there is none. *done: bytes.
+static esp_err_t write_part(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                            uint32_t len, uint32_t *done)
+{
+    uint32_t kept = 0;
+    uint32_t room = len;
+    esp_err_t err = ESP_OK;
+    if (session->erases_on_the_fly) {
+        if (offset == session->room.ready_end) {
+            err = ota_room_make(&session->room, data, len, &kept);
+            yield(session);
+        }
+        room = session->room.ready_end - offset;
+    }
+    *done = room < len ? room : len;
+    if (err != ESP_OK) {
+        return err;
+    }
+    if (kept > 0) {
+        *done = kept;
+        return note_written(session, data, offset, kept);
+    }
+    err = program(session, data, offset, *done);
+    yield(session);
+    return err;
+}
+
+// What was followed cannot be taken back: after an error the image is verified by a pass of its own.
+static esp_err_t write_all(struct ota_session *session, const uint8_t *data, uint32_t offset,
+                           uint32_t len)
+{
+    esp_err_t err = ESP_OK;
+    uint32_t part = 0;
+    for (uint32_t at = 0; at < len && err == ESP_OK; at += part) {
+        err = write_part(session, data + at, offset + at, len - at, &part);
+    }
+    session->is_followed = session->is_followed && err == ESP_OK;
+    return err;
+}
+
+// Bytes enough to complete the block that waits are taken from data first.
+static esp_err_t complete_pending(struct ota_session *session, const uint8_t *data, uint32_t len)
+{
+    uint8_t block[BLOCK];
+    memcpy(block, session->pending, session->pending_len);
+    memcpy(block + session->pending_len, data, len);
+    return write_all(session, block, session->position - session->pending_len, BLOCK);
+}
+
+// fact: ESP-IDF keeps what makes no whole block of the flash encryption until more comes. What is behind it in the block
+// is 0 in the first that was put together and 0xFF in later ones; the end of an update writes that too.
+static esp_err_t write_blocks(struct ota_session *session, const uint8_t *data, uint32_t len)
+{
+    uint32_t had = session->pending_len;
+    if (had + len < BLOCK) {
+        memcpy(session->pending + had, data, len);
+        session->pending_len += len;
+        return ESP_OK;
+    }
+    uint32_t first = had > 0 ? BLOCK - had : 0;
+    uint32_t middle = (len - first) / BLOCK * BLOCK;
+    uint32_t last = len - first - middle;
+    esp_err_t err = first > 0 ? complete_pending(session, data, first) : ESP_OK;
+    if (err == ESP_OK && middle > 0) {
+        err = write_all(session, data + first, session->position + first, middle);
+    }
+    if (err == ESP_OK) {
+        if (first > 0) {
+            memset(session->pending, 0xFF, BLOCK);
+        }
+        memcpy(session->pending, data + first + middle, last);
+        session->pending_len = last;
+    }
+    return err;
+}
+
+// At the end, the block that never became whole.
+static esp_err_t write_pending(struct ota_session *session)
+{
+    if (session->pending_len == 0) {
+        return ESP_OK;
+    }
+    uint32_t offset = session->position - session->pending_len;
+    look_for_other_changes(session);
+    esp_err_t err = write_all(session, session->pending, offset, BLOCK);
+    watch_again(session);
+    session->pending_len = 0;
+    return err;
+}
+
 esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
 {
     if (!data) {
@@ -539,6 +690,9 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
         return ESP_ERR_INVALID_ARG;
     }
     esp_err_t err = session->position == 0 ? check_first_bytes(session, data, size) : ESP_OK;
+    if (err == ESP_OK && session->position == 0) {
+        err = check_policy(session, data, size < FIRST_BYTES ? size : FIRST_BYTES);
+    }
     if (err != ESP_OK) {
         return err;
     }
@@ -546,10 +700,8 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
         return ESP_ERR_INVALID_SIZE;
     }
     look_for_other_changes(session);
-    err = erase_ahead(session, session->position + (uint32_t)size);
-    if (err == ESP_OK) {
-        err = program(session, data, session->position, (uint32_t)size);
-    }
+    err = session->staging->encrypted ? write_blocks(session, data, (uint32_t)size)
+                                      : write_all(session, data, session->position, (uint32_t)size);
     watch_again(session);
     if (err == ESP_OK) {
         session->position += (uint32_t)size;
@@ -572,6 +724,11 @@ esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, s
                  "writing at an offset needs a session that erased its partition at the beginning");
         return ESP_ERR_INVALID_STATE;
     }
+    if (session->staging->encrypted && (size % BLOCK != 0 || offset % BLOCK != 0)) {
+        ESP_LOGE(TAG, "%s is encrypted: %zu bytes at 0x%" PRIx32 " are not whole blocks of 16",
+                 session->staging->label, size, offset);
+        return ESP_ERR_INVALID_ARG;
+    }
     if (!fits(session, offset, size)) {
         return ESP_ERR_INVALID_SIZE;
     }
@@ -579,19 +736,101 @@ esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, s
     return program(session, data, offset, (uint32_t)size);
 }
 
+esp_err_t esp_ota_tune(esp_ota_handle_t handle, const esp_ota_tuning_t *tuning)
+{
+    struct ota_session *session = find_session(handle);
+    if (!session || !tuning) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    session->tuning = *tuning;
+    session->room.image_end = tuning->image_size;
+    session->room.unit_max = tuning->erase_size_max;
+    session->room.ahead = tuning->erase_ahead < ESP_OTA_ERASE_AHEAD_MAX ? tuning->erase_ahead
+                                                                        : ESP_OTA_ERASE_AHEAD_MAX;
+    return ESP_OK;
+}
+
+esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle)
+{
+    struct ota_session *session = find_session(handle);
+    if (!session) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (!session->erases_on_the_fly) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    look_for_other_changes(session);
+    esp_err_t err = ota_room_make_ahead(&session->room, session->position - session->pending_len);
+    watch_again(session);
+    yield(session);
+    return err;
+}
+
 // ----------------------------------------------------------------------- end
 
-static esp_err_t judge(struct ota_session *session)
+// What stands on flash behind the last byte that was written counts too: a file may end inside its signature sector.
+static void show_rest_of_signature(struct ota_session *session)
 {
-    if (!has_image(session->final) || (!session->is_followed && session->copies_to_final)) {
-        return ota_finalize_verify(session->staging, session->final);
+    struct image_verifier *v = &session->verifier;
+    uint8_t chunk[READ_BACK_CHUNK];
+    while (image_verifier_wants_signature(v) && v->position < session->staging->size) {
+        uint32_t left = session->staging->size - v->position;
+        uint32_t part = left < READ_BACK_CHUNK ? left : READ_BACK_CHUNK;
+        if (esp_partition_read(session->staging, v->position, chunk, part) != ESP_OK) {
+            return; // and so it remains truncated
+        }
+        (void)image_verifier_write(v, chunk, part); // the verdict is asked for at the end
     }
+}
+
+static enum image_fault judge_image(struct ota_session *session)
+{
     struct image_info info;
     bool is_bootloader = session->final->type == ESP_PARTITION_TYPE_BOOTLOADER;
     look_for_other_changes(session);
-    enum image_fault fault = session->is_followed && !session->was_touched_by_other
-                                 ? image_verifier_end(&session->verifier)
-                                 : ota_describe_verify(session->staging, is_bootloader, &info);
+    if (!session->is_followed || session->was_touched_by_other) {
+        return ota_describe_verify(session->staging, is_bootloader, &session->trust.signature,
+                                   &info);
+    }
+    show_rest_of_signature(session);
+    return image_verifier_end(&session->verifier);
+}
+
+static bool needs_signed_data(const struct ota_session *session)
+{
+    const esp_partition_t *final = session->final;
+    return boot_handover_get()->signatures.on_data && final->type == ESP_PARTITION_TYPE_DATA &&
+           final->subtype == ESP_PARTITION_SUBTYPE_DATA_UNDEFINED;
+}
+
+static esp_err_t read_staging(void *context, uint32_t offset, void *buffer, uint32_t len)
+{
+    const struct ota_session *session = context;
+    return esp_partition_read(session->staging, offset, buffer, len);
+}
+
+// fact: ESP-IDF judges the length that was written, and what stands at its end
+static esp_err_t judge_data(struct ota_session *session)
+{
+    uint32_t signed_len;
+    enum image_fault fault = signature_verify_data(read_staging, session, session->end,
+                                                   &session->trust.signature, &signed_len);
+    if (fault == IMAGE_OK) {
+        return ESP_OK;
+    }
+    ESP_LOGE(TAG, "data in %s: %s", session->staging->label, image_fault_text(fault));
+    return fault == IMAGE_TRUNCATED ? ESP_ERR_INVALID_SIZE : ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
+static esp_err_t judge(struct ota_session *session)
+{
+    if (needs_signed_data(session)) {
+        return judge_data(session);
+    }
+    if (!has_image(session->final) || (!session->is_followed && session->copies_to_final)) {
+        return ota_finalize_verify(session->staging, session->final);
+    }
+    enum image_fault fault = judge_image(session);
     if (fault == IMAGE_OK) {
         return ESP_OK;
     }
@@ -615,7 +854,10 @@ static esp_err_t finish_session(struct ota_session *session)
         ESP_LOGE(TAG, "nothing was written to %s", session->staging->label);
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = judge(session);
+    esp_err_t err = write_pending(session);
+    if (err == ESP_OK) {
+        err = judge(session);
+    }
     if (err == ESP_OK) {
         err = copy_to_final(session);
     }

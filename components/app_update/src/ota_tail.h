@@ -8,6 +8,9 @@
 #define OTA_TAIL_SECTOR   4096u
 #define OTA_TAIL_NONE     (-1)
 
+#define OTA_TAIL_RECORD     48u  // length of a record of the journal without state
+#define OTA_TAIL_RECORD_MAX 304u // with state
+
 // As on flash; offsets in esp_ota_ext.h.
 struct ota_tail_identity {
     uint64_t total_len;
@@ -69,8 +72,16 @@ uint32_t ota_tail_crc(uint32_t crc, const void *data, size_t len);
 esp_err_t ota_tail_read(const esp_partition_t *slot, struct ota_tail_header *header,
                         int *sector) ESP_MUST_CHECK;
 
+// Bytes of the two sectors, decrypted and encrypted where the slot is; offset and len are multiples of 16. Erased blocks
+// read as 0xFF, and blocks of 0xFF stay erased: a write is one program operation for each stretch between them.
+esp_err_t ota_tail_read_bytes(const esp_partition_t *slot, uint32_t offset, void *out,
+                              uint32_t len) ESP_MUST_CHECK;
+esp_err_t ota_tail_write_bytes(const esp_partition_t *slot, uint32_t offset, const void *data,
+                               uint32_t len) ESP_MUST_CHECK;
+
 // An empty header that will take over from what is in charge; reserved bytes filled.
-void ota_tail_prepare(struct ota_tail_header *header, uint32_t magic, uint32_t generation);
+void ota_tail_prepare(const esp_partition_t *slot, struct ota_tail_header *header, uint32_t magic,
+                      uint32_t generation);
 
 // Sets the CRC of a header and programs it. The sector is erased already.
 esp_err_t ota_tail_write(const esp_partition_t *slot, int sector,
@@ -83,6 +94,9 @@ esp_err_t ota_tail_clear(const esp_partition_t *slot, int sector, uint32_t magic
 
 // Whether each sector is erased or ours: valid, cleared, or torn while a record of a copy was written or erased.
 esp_err_t ota_tail_is_free(const esp_partition_t *slot, bool *is_free) ESP_MUST_CHECK;
+
+// Whether the last bytes of a valid image may be what ota_tail_is_free() takes for a torn record.
+bool ota_tail_may_hold_image_end(const esp_partition_t *slot, uint32_t image_len);
 
 // Image bytes come from the network and may reach the tail; they must never pass for a header, whole or torn by a cut.
 

@@ -79,6 +79,7 @@ void cut_chip_install(void)
     s_inner = esp_flash_default_chip;
     s_chip.ops = &CUTTING_OPS;
     s_chip.geometry = s_inner->geometry;
+    s_chip.cipher = s_inner->cipher;
     esp_flash_default_chip = &s_chip;
     cut_chip_power_on();
 }

@@ -37,6 +37,7 @@ static void a_descriptor_is_written_only_on_success(void **state)
 static void reads_the_descriptor_of_the_primary_bootloader(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     DEVICE_START(.running = "ota_0");
     esp_bootloader_desc_t desc;
     assert_int_equal(esp_ota_get_bootloader_description(NULL, NULL), ESP_ERR_INVALID_ARG);

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "efuse_ops.h"
+#include "boot_tally.h"
 #include "esp_log.h"
+#include "esp_ota_ext.h"
 
 // ota_0 (version 1, confirmed) was updated to ota_1 (version 2), which runs for the first time.
 static void start_on_trial(void)
@@ -40,6 +42,26 @@ static void a_confirmed_image_boots_again(void **state)
     assert_int_equal(device_record(1).ota_state, ESP_OTA_IMG_VALID);
     assert_int_equal(device_record(1).ota_seq, 2);
     assert_string_equal(device_boot(), "ota_1");
+}
+
+static void a_healthy_image_marks_the_starts_that_were_counted(void **state)
+{
+    (void)state;
+    struct boot_tally tally;
+    start_on_trial();
+    device_forget();
+    assert_int_equal(esp_ota_mark_healthy(), ESP_OK);
+    assert_int_equal(g_flash.operations, 0); // nothing was counted
+    uint32_t otadata = device_partition("otadata")->address;
+    assert_int_equal(boot_tally_read(NULL, otadata, 1, &tally), ESP_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(boot_tally_count_start(NULL, otadata, 1, &tally), ESP_OK);
+    }
+    assert_int_equal(esp_ota_mark_healthy(), ESP_OK);
+    assert_int_equal(boot_tally_read(NULL, otadata, 1, &tally), ESP_OK);
+    assert_int_equal(tally.healthy, 3);
+    device_put_record(1, 3, ESP_OTA_IMG_VALID); // another slot is chosen
+    assert_int_equal(esp_ota_mark_healthy(), ESP_FAIL);
 }
 
 static void an_unconfirmed_image_does_not_boot_again(void **state)
@@ -273,6 +295,7 @@ static void only_slots_have_a_state(void **state)
 static void the_last_application_and_its_record_can_be_erased(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     start_on_trial();
     assert_int_equal(esp_ota_erase_last_boot_app_partition(), ESP_OK);
     assert_int_equal(device_record(0).ota_seq, UINT32_MAX);
@@ -284,6 +307,7 @@ static void the_last_application_and_its_record_can_be_erased(void **state)
 static void the_inactive_record_alone_can_be_erased(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     start_on_trial();
     assert_int_equal(esp_ota_invalidate_inactive_ota_data_slot(), ESP_OK);
     assert_int_equal(device_record(0).ota_seq, UINT32_MAX);
@@ -324,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define FACT(name) cmocka_unit_test_teardown(name, device_stop)
         FACT(a_confirmed_image_boots_again),
+        FACT(a_healthy_image_marks_the_starts_that_were_counted),
         FACT(an_unconfirmed_image_does_not_boot_again),
         FACT(confirming_twice_writes_once),
         FACT(confirming_leaves_the_other_record_alone),

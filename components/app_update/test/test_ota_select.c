@@ -47,6 +47,7 @@ static void a_choice_needs_a_whole_image(void **state)
 static void a_partition_that_is_no_application_cannot_boot(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     DEVICE_START(.running = "factory");
     device_put_image("storage", "1");
     assert_int_equal(choose("storage"), ESP_ERR_INVALID_ARG);
@@ -76,6 +77,7 @@ static const struct choice CHOICES[] = {
 static void a_choice_is_one_record(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     for (size_t i = 0; i < 2 * sizeof(CHOICES) / sizeof(CHOICES[0]); i++) {
         const struct choice *row = &CHOICES[i / 2];
         bool rollback = i % 2;
@@ -102,6 +104,7 @@ static void a_choice_is_one_record(void **state)
 static void choosing_factory_erases_otadata(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     DEVICE_START(.running = "ota_0");
     device_put_record(0, 1, ESP_OTA_IMG_VALID);
     device_put_record(1, 2, ESP_OTA_IMG_VALID);
@@ -258,6 +261,7 @@ static void touch(enum touch how)
 static void an_image_touched_after_its_verification_is_verified_again(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     struct device_image image = DEVICE_IMAGE(.len = 30000);
     for (enum touch how = 0; how < TOUCH_COUNT; how++) {
         print_message("touch %d\n", how);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "esp_log.h"
+#include "esp_ota_ext.h"
 #include "freertos/task.h"
 #include "partition_table.h"
 
@@ -192,6 +193,7 @@ static void begin_of_a_read_only_partition_is_refused_and_leaves_no_session(void
 static void begin_with_rollback_erases_the_record_of_the_image_it_replaces(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     DEVICE_START(.running = "ota_0", .rollback = true);
     device_put_record(0, 3, ESP_OTA_IMG_VALID);
     device_put_record(1, 2, ESP_OTA_IMG_VALID);
@@ -216,6 +218,7 @@ static void begin_without_rollback_leaves_otadata_alone(void **state)
 static void resume_goes_on_where_the_image_was_cut(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     DEVICE_START(.running = "ota_0");
     struct device_image image = DEVICE_IMAGE(.len = 20000);
     const uint32_t cuts[] = {1, 16, SECTOR - 1, SECTOR, SECTOR + 1, 3 * SECTOR, image.len - 1};
@@ -317,6 +320,7 @@ static void the_final_partition_can_be_named_after_resuming(void **state)
 static void the_final_type_decides_about_the_first_bytes(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     DEVICE_START(.running = "ota_0");
     esp_ota_handle_t handle = begin("ota_1", 0);
     assert_int_equal(esp_ota_set_final_partition(handle, device_partition("storage"), false),
@@ -340,7 +344,7 @@ static void a_verified_image_is_copied_to_the_final_partition(void **state)
                      ESP_OK);
     assert_int_equal(esp_ota_write(handle, image.bytes, image.len), ESP_OK);
     assert_int_equal(esp_ota_end(handle), ESP_OK);
-    assert_memory_equal(device_bytes(0x10000), image.bytes, image.len);
+    assert_true(device_holds(0x10000, image.bytes, image.len));
     free(image.bytes);
 }
 
@@ -382,13 +386,15 @@ static void on_the_fly_each_sector_is_erased_once(void **state)
         DEVICE_START(.running = "ota_0");
         dirty("ota_1");
         esp_ota_handle_t handle = begin("ota_1", OTA_WITH_SEQUENTIAL_WRITES);
+        assert_int_equal(esp_ota_tune(handle, &(esp_ota_tuning_t){.image_size = image.len}),
+                         ESP_OK);
         for (uint32_t at = 0; at < image.len; at += pieces[i]) {
             uint32_t len = image.len - at < pieces[i] ? image.len - at : pieces[i];
             assert_int_equal(esp_ota_write(handle, image.bytes + at, len), ESP_OK);
         }
         assert_int_equal(esp_ota_end(handle), ESP_OK);
         assert_int_equal(g_flash.erased_bytes, (image.len + SECTOR - 1) / SECTOR * SECTOR);
-        assert_memory_equal(device_bytes(0x30000), image.bytes, image.len);
+        assert_true(device_holds(0x30000, image.bytes, image.len));
     }
     free(image.bytes);
 }
@@ -443,6 +449,8 @@ static void a_failed_write_can_be_repeated(void **state)
         dirty("ota_1");
         struct device_image image = DEVICE_IMAGE(.len = 6000);
         esp_ota_handle_t handle = begin("ota_1", OTA_WITH_SEQUENTIAL_WRITES);
+        assert_int_equal(esp_ota_tune(handle, &(esp_ota_tuning_t){.image_size = image.len}),
+                         ESP_OK);
         g_flash.fail_at = k;
         unsigned failures = 0;
         for (uint32_t at = 0; at < image.len;) {
@@ -490,6 +498,7 @@ static void a_failing_read_back_is_an_error_of_write(void **state)
 static void pieces_may_come_in_any_order(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     DEVICE_START(.running = "ota_0");
     struct device_image image = DEVICE_IMAGE(.len = 9000);
     esp_ota_handle_t handle = begin("ota_1", 0);
@@ -505,6 +514,7 @@ static void pieces_may_come_in_any_order(void **state)
 static void a_missing_piece_is_noticed_at_the_end(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     DEVICE_START(.running = "ota_0");
     struct device_image image = DEVICE_IMAGE(.len = 9000);
     esp_ota_handle_t handle = begin("ota_1", 0);
@@ -518,6 +528,7 @@ static void a_missing_piece_is_noticed_at_the_end(void **state)
 static void write_with_offset_checks_its_arguments(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     DEVICE_START(.running = "ota_0");
     esp_ota_handle_t handle = begin("ota_1", 0);
     assert_int_equal(esp_ota_write_with_offset(handle, NULL, 1, 0), ESP_ERR_INVALID_ARG);
@@ -578,6 +589,7 @@ static void every_damaged_byte_of_an_image_is_noticed(void **state)
 static void a_truncated_image_is_noticed_at_every_length(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     struct device_image image = DEVICE_IMAGE(.len = 1500);
     for (uint32_t len = 1; len < image.len; len += 13) {
         DEVICE_START(.running = "ota_0");
@@ -604,6 +616,7 @@ static void bytes_behind_the_image_do_no_harm(void **state)
 static void what_others_do_to_the_image_during_a_session_is_noticed(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     struct device_image image = DEVICE_IMAGE(.len = 9000);
     for (uint32_t when = 1000; when <= 9000; when += 4000) {
         DEVICE_START(.running = "ota_0");
@@ -675,7 +688,7 @@ static void a_partition_table_is_verified_before_it_counts(void **state)
     for (int damage = 0; damage <= 1; damage++) {
         DEVICE_START(.running = "ota_0");
         uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
-        memcpy(table, device_bytes(0x8000), sizeof(table));
+        device_read(0x8000, table, sizeof(table));
         const esp_partition_t *target =
             register_external(0x7A000, ESP_PARTITION_TYPE_PARTITION_TABLE);
         esp_ota_handle_t handle;
@@ -690,6 +703,7 @@ static void a_partition_table_is_verified_before_it_counts(void **state)
 static void a_bootloader_must_be_an_image(void **state)
 {
     (void)state;
+    DEVICE_WITHOUT_ENCRYPTION()
     DEVICE_START(.running = "ota_0");
     const esp_partition_t *target = register_external(0x7A000, ESP_PARTITION_TYPE_BOOTLOADER);
     esp_ota_handle_t handle;
@@ -733,8 +747,8 @@ static void sessions_run_in_two_threads(void **state)
             vTaskDelay(1);
         }
         assert_int_equal(workers[i].err, ESP_OK);
-        assert_memory_equal(device_bytes(i ? 0x30000 : 0x20000), workers[i].image.bytes,
-                            workers[i].image.len);
+        assert_true(
+            device_holds(i ? 0x30000 : 0x20000, workers[i].image.bytes, workers[i].image.len));
         free(workers[i].image.bytes);
     }
 }

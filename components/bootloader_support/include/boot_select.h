@@ -8,6 +8,7 @@
 
 #include "boot_handover.h"
 #include "boot_slots.h"
+#include "boot_tally.h"
 #include "image_verify.h"
 #include "otadata.h"
 
@@ -30,6 +31,7 @@ enum boot_reason {
     BOOT_REASON_ROLLED_BACK,  // the newer image was not confirmed; its record is now ABORTED
     BOOT_REASON_FALLBACK,     // what was selected does not load; the next that does
     BOOT_REASON_NOT_BOOTABLE, // nothing loads
+    BOOT_REASON_CRASH_LOOP, // extension: the chosen image started too often without being healthy; now ABORTED
 };
 
 /** One partition that was tried, and the verdict on its image. */
@@ -49,6 +51,7 @@ struct boot_decision {
     bool has_otadata;
     esp_ota_select_entry_t before[OTADATA_RECORD_COUNT];
     esp_ota_select_entry_t after[OTADATA_RECORD_COUNT]; // what would be written, in a dry run
+    struct boot_tally tally[OTADATA_RECORD_COUNT];      // with the extensions: after the decision
     bool has_created_record;                            // an empty otadata got its first record
     uint32_t secure_version; // of the device after the decision (anti-rollback)
 };
@@ -59,7 +62,17 @@ struct boot_request {
     const struct boot_slots *slots;
     bool rollback; // implied by anti_rollback
     bool anti_rollback;
-    bool dry_run;            // decide, but write nothing
+    bool dry_run;                             // decide, but write nothing
+    const struct signature_policy *signature; // what an image must be signed with; NULL: nothing
+    /** In a dry run: the two records, in place of those on flash. NULL: those on flash. */
+    const esp_ota_select_entry_t *records;
+    /** In a dry run: the two counts, in place of those on flash. NULL: those on flash. */
+    const struct boot_tally *tally;
+    /** Extension: how often an unconfirmed image is started before it is given up. 0 and 1: once, as ESP-IDF. */
+    uint32_t attempts;
+    /** Extension: after so many starts in a row without esp_ota_mark_healthy() a chosen image is given up, if another
+     *  one loads. 0: never, as ESP-IDF. */
+    uint32_t crash_limit;
     uint32_t secure_version; // of the device: eFuse bits burnt
     /** Raises the device's secure version; called only with anti_rollback and without dry_run. NULL: not burnt. */
     esp_err_t (*burn_secure_version)(void *context, uint32_t version);

@@ -49,6 +49,9 @@ enum crypto_key_kind {
 /** A private key, held by the port and wiped by key_free. */
 struct crypto_key;
 
+/** AES on single blocks, held by the port and wiped by aes_free. */
+struct crypto_aes;
+
 /** AES-256-GCM decryption under way, held by the port and wiped by gcm_free. */
 struct crypto_gcm;
 
@@ -107,6 +110,15 @@ struct crypto_secret_ops {
     /** Ends the message. @return whether tag is its tag; takes the same time for every wrong one */
     bool (*gcm_verify)(struct crypto_gcm *gcm, const uint8_t tag[CRYPTO_AES_BLOCK_LEN]);
     void (*gcm_free)(struct crypto_gcm *gcm);
+
+    /** Makes an AES without key; all memory it ever needs is allocated here. */
+    struct crypto_aes *(*aes_create)(void);
+    /** @param key_len  16 or 32 bytes @param encrypts  the direction of aes_blocks */
+    bool (*aes_set_key)(struct crypto_aes *aes, const uint8_t *key, size_t key_len, bool encrypts);
+    /** Runs every block of len bytes, a multiple of CRYPTO_AES_BLOCK_LEN, through AES by itself; out may be in. */
+    bool (*aes_blocks)(struct crypto_aes *aes, const uint8_t *in, uint8_t *out, size_t len);
+    /** Wipes and frees; NULL is allowed. */
+    void (*aes_free)(struct crypto_aes *aes);
 
     /** Compares in a time that does not depend on the bytes. */
     bool (*is_equal)(const void *a, const void *b, size_t len);

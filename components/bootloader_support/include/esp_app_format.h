@@ -27,6 +27,7 @@ typedef enum __attribute__((packed)) {
     ESP_CHIP_ID_ESP32H4 = 0x001C,
     ESP_CHIP_ID_ESP32E22 = 0x001F,
     ESP_CHIP_ID_ESP32S31 = 0x0020,
+    ESP_CHIP_ID_LINUX = 0x584C, // ours: a host program, "LX" on flash; see SPEC.md "Host images"
     ESP_CHIP_ID_INVALID = 0xFFFF,
 } esp_chip_id_t;
 

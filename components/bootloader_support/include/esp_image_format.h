@@ -20,10 +20,10 @@ typedef struct {
     esp_image_header_t image;
     esp_image_segment_header_t segments[ESP_IMAGE_MAX_SEGMENTS];
     uint32_t segment_data[ESP_IMAGE_MAX_SEGMENTS]; // flash address of each segment's data
-    uint32_t image_len;                            // header to end of digest
-    uint8_t image_digest[ESP_IMAGE_HASH_LEN];      // computed SHA-256
-    uint32_t secure_version;                       // of an application; 0 without a descriptor
-    uint32_t mmu_page_size;                        // as the descriptor names it; 0 without
+    uint32_t image_len;                       // header to end of digest, or of a verified signature
+    uint8_t image_digest[ESP_IMAGE_HASH_LEN]; // computed SHA-256
+    uint32_t secure_version;                  // of an application; 0 without a descriptor
+    uint32_t mmu_page_size;                   // as the descriptor names it; 0 without
 } esp_image_metadata_t;
 
 typedef enum {
@@ -37,7 +37,7 @@ typedef enum {
 } esp_image_type;
 
 /**
- * Verifies the image in a region of the main flash chip.
+ * Verifies the image in a region of the main flash chip; its signature too, if updates are to be signed.
  * @param[out] data  what was found; zeroed on failure
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL, or a region too large for this chip; ESP_ERR_IMAGE_INVALID: damaged;
  *         ESP_FAIL: made for another chip or revision; ESP_ERR_IMAGE_FLASH_FAIL: not readable
@@ -45,7 +45,7 @@ typedef enum {
 esp_err_t esp_image_verify(esp_image_load_mode_t mode, const esp_partition_pos_t *part,
                            esp_image_metadata_t *data) ESP_MUST_CHECK;
 
-/** As esp_image_verify, without a log line. */
+/** As esp_image_verify, without a log line and without looking at signatures. */
 esp_err_t esp_image_get_metadata(const esp_partition_pos_t *part,
                                  esp_image_metadata_t *metadata) ESP_MUST_CHECK;
 

@@ -38,6 +38,16 @@ uint32_t image_encode_len(const struct image_encode_spec *spec);
  */
 esp_err_t image_encode(const struct image_encode_spec *spec, uint8_t *out) ESP_MUST_CHECK;
 
+/** Length of an image with checksum and SHA-256 whose last segment ends at data_end; 0 when it does not fit 32 bits. */
+uint32_t image_encode_sealed_len(uint64_t data_end);
+
+/**
+ * Completes an image whose header and segments stand at out already: padding, checksum, SHA-256.
+ * @param out       image_encode_sealed_len(data_end) bytes
+ * @param data_end  end of the last segment that the header counts
+ */
+void image_encode_seal(uint8_t *out, uint32_t data_end);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,32 +13,13 @@
 #include "esp_app_format.h"
 #include "esp_bootloader_desc.h"
 #include "esp_flash.h"
+#include "image_fault.h"
+#include "image_policy.h"
+#include "signature_verify.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/** Verdict on an image. The values after OK stand in the order of the checks. */
-enum image_fault {
-    IMAGE_OK = 0,
-    IMAGE_PARTITION_TOO_LARGE, // the partition is larger than the chip can map for one image
-    IMAGE_BAD_MAGIC,
-    IMAGE_BAD_CHIP_ID,
-    IMAGE_BAD_MIN_CHIP_REV,
-    IMAGE_BAD_MAX_CHIP_REV,
-    IMAGE_BAD_SEGMENT_COUNT,
-    IMAGE_BAD_SEGMENT_LENGTH,
-    IMAGE_SEGMENT0_TOO_SHORT,
-    IMAGE_BAD_APP_DESC_MAGIC,
-    IMAGE_BAD_MAP_ALIGNMENT,
-    IMAGE_BAD_MIN_BLK_REV,
-    IMAGE_BAD_MAX_BLK_REV,
-    IMAGE_BAD_CHECKSUM,
-    IMAGE_EXCEEDS_PARTITION,
-    IMAGE_BAD_SHA256,
-    IMAGE_TRUNCATED,  // the data ended before the image did
-    IMAGE_READ_ERROR, // the source could not be read
-};
 
 /** What an image must satisfy. */
 struct image_rules {
@@ -47,6 +28,9 @@ struct image_rules {
     uint32_t partition_size; // bytes it may use
     bool
         is_bootloader; // bootloader region: no descriptor and maximum revision rules, SHA-256 not compared
+    const struct signature_policy
+        *signature;                    // outlives the verification; NULL: no signature is needed
+    const struct image_policy *policy; // likewise; NULL: no policy
 };
 
 struct image_segment {
@@ -59,8 +43,10 @@ struct image_segment {
 struct image_info {
     esp_image_header_t header;
     struct image_segment segments[ESP_IMAGE_MAX_SEGMENTS];
-    uint32_t segment_count;            // segments whose header was read
-    uint32_t image_len;                // header to end of digest; valid when the verdict is OK
+    uint32_t segment_count; // segments whose header was read
+    uint32_t content_len;   // header to end of digest, once known; what a v1 signature is over
+    uint32_t
+        image_len; // the same, or to the end of a checked signature; valid when the verdict is OK
     uint8_t checksum;                  // as it stands in the image
     bool has_digest;                   // a SHA-256 is appended
     uint8_t digest[CRYPTO_SHA256_LEN]; // computed over everything before it
@@ -70,20 +56,24 @@ struct image_info {
         esp_bootloader_desc_t bootloader;
     } desc;
     uint32_t desc_len; // how many of them were read
+    struct signature_result
+        signature; // what its blocks are worth; all 0 when signatures are not checked
 };
 
 /** A verification under way. Private to image_verify.c apart from info. */
 struct image_verifier {
     struct image_info info;
     struct image_rules rules;
-    struct crypto_hash hash;
+    struct crypto_hash hash;       // runs on to the signature where one is needed
+    struct crypto_hash384 hash384; // beside it, only for signatures over SHA-384
+    struct signature_check check;
     enum image_fault fault;
     uint8_t phase;
-    uint32_t position;   // bytes consumed
-    uint32_t need;       // bytes left in the present phase
-    uint32_t body_end;   // end of checksum byte, once known
-    uint32_t xor_word;   // checksum so far, four interleaved bytes
-    uint8_t pending[32]; // a header or digest that arrived in pieces
+    uint32_t position;                    // bytes consumed
+    uint32_t need;                        // bytes left in the present phase
+    uint32_t body_end;                    // end of checksum byte, once known
+    uint32_t xor_word;                    // checksum so far, four interleaved bytes
+    uint8_t pending[SIGNATURE_BLOCK_LEN]; // a header, digest or signature that arrived in pieces
     uint32_t pending_len;
 };
 
@@ -98,6 +88,9 @@ enum image_fault image_verifier_write(struct image_verifier *v, const void *data
 
 /** Whether the whole image has been seen; further bytes do not matter. */
 bool image_verifier_is_complete(const struct image_verifier *v);
+
+/** Whether the image itself has been seen and is right, and only its signature is still to come. */
+bool image_verifier_wants_signature(const struct image_verifier *v);
 
 /** The verdict: the fault, IMAGE_TRUNCATED when the image is not complete, or IMAGE_OK. */
 enum image_fault image_verifier_end(struct image_verifier *v);
@@ -132,15 +125,6 @@ enum image_fault image_check_chip(const esp_image_header_t *header,
 
 /** The application descriptor of info, or NULL when segment 0 holds none. Points into info. */
 const esp_app_desc_t *image_app_desc(const struct image_info *info);
-
-/** Word used in manifests and JSON, e.g. "min_chip_rev"; "ok" for IMAGE_OK. Never NULL. */
-const char *image_fault_name(enum image_fault fault);
-
-/** One phrase for people, e.g. "made for another chip". Never NULL. */
-const char *image_fault_text(enum image_fault fault);
-
-/** The esp_err_t that ESP-IDF's verifier answers for a fault: ESP_FAIL, ESP_ERR_INVALID_ARG or ESP_ERR_IMAGE_INVALID. */
-esp_err_t image_fault_to_err(enum image_fault fault);
 
 #ifdef __cplusplus
 }

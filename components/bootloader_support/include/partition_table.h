@@ -39,6 +39,13 @@ struct partition_table_check partition_table_verify_for_app(const uint8_t *bytes
 esp_partition_info_t partition_table_entry(const uint8_t *bytes, uint32_t index);
 
 /**
+ * Whether a partition is encrypted on a device whose flash encryption is on. fact: ESP-IDF, always: applications,
+ * bootloaders, tables, otadata (also the one of the TEE) and nvs_keys; everything else by its flag.
+ * @param flags  PART_FLAG_*
+ */
+bool partition_table_is_encrypted(uint8_t type, uint8_t subtype, uint32_t flags);
+
+/**
  * Encodes count entries, optional MD5 record and end marker; fills the rest of bytes with 0xFF.
  * @param[out] bytes  ESP_PARTITION_TABLE_MAX_LEN bytes
  * @return ESP_OK; ESP_ERR_INVALID_SIZE: more than 95 entries, or 94 with MD5

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "esp_log.h"
+#include "flash_ops.h"
 
 static const char *TAG = "boot";
 
@@ -14,6 +15,8 @@ struct selection {
     struct boot_decision *decision;
     bool is_initial;  // otadata held nothing: what boots gets the first record
     bool has_aborted; // an unconfirmed image was given up
+    bool has_crashed; // extension: an image that starts again and again was given up
+    int followed;     // record that was followed; OTADATA_NONE: none
 };
 
 // ----------------------------------------------------------------------- helpers
@@ -21,6 +24,7 @@ struct selection {
 static esp_err_t rewrite_record(struct selection *s, int index, uint32_t state)
 {
     s->decision->after[index].ota_state = state;
+    s->decision->tally[index] = (struct boot_tally){.is_usable = true}; // its sector is erased
     if (s->request->dry_run) {
         return ESP_OK;
     }
@@ -46,7 +50,7 @@ static bool read_secure_version(const struct boot_request *request, int index, u
     esp_partition_pos_t pos = position_of(request->slots, index);
     uint32_t words[2];
     if (pos.size < 0x20 + sizeof(esp_app_desc_t) ||
-        esp_flash_read(request->chip, words, pos.offset + 0x20, sizeof(words)) != ESP_OK ||
+        flash_plain_read(request->chip, words, pos.offset + 0x20, sizeof(words)) != ESP_OK ||
         words[0] != ESP_APP_DESC_MAGIC_WORD) {
         return false;
     }
@@ -77,10 +81,40 @@ static esp_err_t burn_version_of(struct selection *s, int index)
 
 // ----------------------------------------------------------------------- step 1: otadata names an index
 
+static bool counts_starts(const struct boot_request *request)
+{
+    return request->attempts > 1 || request->crash_limit > 0;
+}
+
+static esp_err_t read_tallies(struct selection *s)
+{
+    const struct boot_request *request = s->request;
+    if (!counts_starts(request)) {
+        return ESP_OK;
+    }
+    if (request->dry_run && request->tally) {
+        memcpy(s->decision->tally, request->tally, sizeof(s->decision->tally));
+        return ESP_OK;
+    }
+    esp_err_t err = ESP_OK;
+    for (int i = 0; i < OTADATA_RECORD_COUNT && err == ESP_OK; i++) {
+        err = boot_tally_read(request->chip, request->slots->otadata.offset, i,
+                              &s->decision->tally[i]);
+    }
+    return err;
+}
+
+static bool may_try_again(const struct selection *s, int index)
+{
+    const struct boot_tally *tally = &s->decision->tally[index];
+    return s->request->attempts > 1 && tally->is_usable && tally->starts < s->request->attempts &&
+           index == otadata_active(s->decision->after);
+}
+
 static esp_err_t abort_unconfirmed(struct selection *s)
 {
     for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
-        if (s->decision->after[i].ota_state == ESP_OTA_IMG_PENDING_VERIFY) {
+        if (s->decision->after[i].ota_state == ESP_OTA_IMG_PENDING_VERIFY && !may_try_again(s, i)) {
             esp_err_t err = rewrite_record(s, i, ESP_OTA_IMG_ABORTED);
             if (err != ESP_OK) {
                 return err;
@@ -89,6 +123,54 @@ static esp_err_t abort_unconfirmed(struct selection *s)
         }
     }
     return ESP_OK;
+}
+
+static bool loads(const struct boot_request *request, esp_partition_pos_t pos)
+{
+    struct image_info info;
+    struct image_rules rules = {
+        .chip = request->identity, .flash_offset = pos.offset, .partition_size = pos.size};
+    return pos.size > 0 && image_verify_flash(request->chip, &rules, &info) == IMAGE_OK;
+}
+
+// Whether something else would start if the active record were refused.
+static bool has_alternative(const struct selection *s, int active)
+{
+    const esp_ota_select_entry_t *other = &s->decision->after[1 - active];
+    const struct boot_slots *slots = s->request->slots;
+    if (!otadata_is_good(other)) {
+        return loads(s->request, slots->factory);
+    }
+    uint32_t slot = otadata_slot(other->ota_seq, slots->ota_count);
+    return slot != otadata_slot(s->decision->after[active].ota_seq, slots->ota_count) &&
+           slot < BOOT_SLOT_MAX && loads(s->request, slots->ota[slot]);
+}
+
+// Extension: gives up an image that was started too often without saying that it is healthy.
+static esp_err_t break_crash_loop(struct selection *s)
+{
+    int active = otadata_active(s->decision->after);
+    if (s->request->crash_limit == 0 || active == OTADATA_NONE ||
+        s->request->slots->ota_count == 0) {
+        return ESP_OK;
+    }
+    const struct boot_tally *tally = &s->decision->tally[active];
+    uint32_t state = s->decision->after[active].ota_state;
+    bool is_decided = state != ESP_OTA_IMG_NEW && state != ESP_OTA_IMG_PENDING_VERIFY;
+    if (!is_decided || !tally->is_usable ||
+        tally->starts - tally->healthy < s->request->crash_limit || !has_alternative(s, active)) {
+        return ESP_OK;
+    }
+    s->has_crashed = true;
+    return rewrite_record(s, active, ESP_OTA_IMG_ABORTED);
+}
+
+// Why a record is followed or not, unless an image was given up just now.
+static enum boot_reason reason_or(const struct selection *s, enum boot_reason reason)
+{
+    return s->has_crashed   ? BOOT_REASON_CRASH_LOOP
+           : s->has_aborted ? BOOT_REASON_ROLLED_BACK
+                            : reason;
 }
 
 static void choose_default(struct selection *s, enum boot_reason reason)
@@ -103,7 +185,8 @@ static esp_err_t follow_record(struct selection *s, int active)
     const esp_ota_select_entry_t *record = &s->decision->after[active];
     int slot = (int)otadata_slot(record->ota_seq, s->request->slots->ota_count);
     s->decision->selected = slot;
-    s->decision->reason = s->has_aborted ? BOOT_REASON_ROLLED_BACK : BOOT_REASON_RECORD;
+    s->decision->reason = reason_or(s, BOOT_REASON_RECORD);
+    s->followed = active;
     if (s->request->rollback && record->ota_state == ESP_OTA_IMG_NEW) {
         return rewrite_record(s, active, ESP_OTA_IMG_PENDING_VERIFY);
     }
@@ -136,7 +219,7 @@ static esp_err_t choose_with_anti_rollback(struct selection *s)
     }
     int active = active_and_new_enough(s);
     if (active == OTADATA_NONE) {
-        s->decision->reason = s->has_aborted ? BOOT_REASON_ROLLED_BACK : BOOT_REASON_NO_RECORD;
+        s->decision->reason = reason_or(s, BOOT_REASON_NO_RECORD);
         return ESP_OK;
     }
     return follow_record(s, active);
@@ -150,7 +233,7 @@ static esp_err_t choose_by_records(struct selection *s)
     }
     if ((otadata_is_bad(&records[0]) && otadata_is_bad(&records[1])) ||
         s->request->slots->ota_count == 0) {
-        choose_default(s, s->has_aborted ? BOOT_REASON_ROLLED_BACK : BOOT_REASON_NO_RECORD);
+        choose_default(s, reason_or(s, BOOT_REASON_NO_RECORD));
         s->is_initial = s->decision->selected == 0 && otadata_is_blank(&records[0]) &&
                         otadata_is_blank(&records[1]);
         return ESP_OK;
@@ -162,6 +245,16 @@ static esp_err_t choose_by_records(struct selection *s)
     s->decision->selected = BOOT_INDEX_FACTORY;
     s->decision->reason = BOOT_REASON_BAD_CRC;
     return ESP_OK;
+}
+
+static esp_err_t read_records(const struct boot_request *request,
+                              esp_ota_select_entry_t records[OTADATA_RECORD_COUNT])
+{
+    if (request->dry_run && request->records) {
+        memcpy(records, request->records, OTADATA_RECORD_COUNT * sizeof(*records));
+        return ESP_OK;
+    }
+    return otadata_read(request->chip, request->slots->otadata.offset, records);
 }
 
 static esp_err_t choose_index(struct selection *s)
@@ -181,13 +274,17 @@ static esp_err_t choose_index(struct selection *s)
         return ESP_ERR_INVALID_SIZE;
     }
     decision->has_otadata = true;
-    esp_err_t err = otadata_read(request->chip, request->slots->otadata.offset, decision->before);
+    esp_err_t err = read_records(request, decision->before);
     if (err != ESP_OK) {
         return err;
     }
     memcpy(decision->after, decision->before, sizeof(decision->after));
-    if (request->rollback || request->anti_rollback) {
+    err = read_tallies(s);
+    if (err == ESP_OK && (request->rollback || request->anti_rollback)) {
         err = abort_unconfirmed(s);
+    }
+    if (err == ESP_OK) {
+        err = break_crash_loop(s);
     }
     return err == ESP_OK ? choose_by_records(s) : err;
 }
@@ -201,8 +298,10 @@ static bool try_to_load(struct selection *s, int index)
     if (pos.size == 0 || !is_new_enough(s->request, index)) {
         return false;
     }
-    struct image_rules rules = {
-        .chip = s->request->identity, .flash_offset = pos.offset, .partition_size = pos.size};
+    struct image_rules rules = {.chip = s->request->identity,
+                                .flash_offset = pos.offset,
+                                .partition_size = pos.size,
+                                .signature = s->request->signature};
     struct boot_try *attempt = &decision->tries[decision->try_count++];
     attempt->index = index;
     attempt->fault = image_verify_flash(s->request->chip, &rules, &decision->image);
@@ -234,9 +333,27 @@ static void explain_start(struct boot_decision *decision)
 {
     if (decision->booted == BOOT_INDEX_NONE) {
         decision->reason = BOOT_REASON_NOT_BOOTABLE;
-    } else if (decision->try_count > 1) {
+    } else if (decision->try_count > 1 ||
+               (decision->selected >= 0 && decision->booted != decision->selected)) {
         decision->reason = BOOT_REASON_FALLBACK;
     }
+}
+
+// Extension: what starts is counted, if a record named it.
+static esp_err_t count_start(struct selection *s)
+{
+    struct boot_decision *decision = s->decision;
+    if (!counts_starts(s->request) || s->followed == OTADATA_NONE ||
+        decision->booted != decision->selected) {
+        return ESP_OK;
+    }
+    struct boot_tally *tally = &decision->tally[s->followed];
+    if (s->request->dry_run) {
+        tally->starts += tally->is_usable && tally->starts < BOOT_TALLY_MAX;
+        return ESP_OK;
+    }
+    return boot_tally_count_start(s->request->chip, s->request->slots->otadata.offset, s->followed,
+                                  tally);
 }
 
 static esp_err_t create_first_record(struct selection *s)
@@ -256,7 +373,7 @@ esp_err_t boot_select(const struct boot_request *request, struct boot_decision *
     memset(out, 0, sizeof(*out));
     out->booted = BOOT_INDEX_NONE;
     out->secure_version = request->secure_version;
-    struct selection s = {.request = request, .decision = out};
+    struct selection s = {.request = request, .decision = out, .followed = OTADATA_NONE};
     esp_err_t err = choose_index(&s);
     if (err != ESP_OK) {
         out->reason = BOOT_REASON_NOT_BOOTABLE;
@@ -267,7 +384,7 @@ esp_err_t boot_select(const struct boot_request *request, struct boot_decision *
     if (has_started && s.is_initial && out->booted >= 0) {
         err = create_first_record(&s);
     }
-    return err;
+    return err == ESP_OK && has_started ? count_start(&s) : err;
 }
 
 // ----------------------------------------------------------------------- words
@@ -299,6 +416,8 @@ static const struct reason_words REASONS[] = {
                                  "the newer image was not confirmed before this boot"},
     [BOOT_REASON_FALLBACK] = {"fallback",
                               "what otadata selects does not load; this is the next that does"},
+    [BOOT_REASON_CRASH_LOOP] = {"crash_loop", "the newer image started too often without saying "
+                                              "that it is healthy"},
     [BOOT_REASON_NOT_BOOTABLE] = {"not_bootable", "no partition holds a valid image"},
 };
 

@@ -1,6 +1,7 @@
 #include "boot_slots.h"
 
 #include "esp_log.h"
+#include "flash_ops.h"
 
 static const char *TAG = "boot_slots";
 
@@ -42,7 +43,7 @@ esp_err_t boot_slots_load(esp_flash_t *chip, uint32_t table_offset, struct boot_
         return ESP_ERR_INVALID_SIZE;
     }
     if (err == ESP_OK) {
-        err = esp_flash_read(chip, table, table_offset, sizeof(table));
+        err = flash_plain_read(chip, table, table_offset, sizeof(table));
     }
     if (err != ESP_OK) {
         ESP_LOGE(TAG, "no partition table can be read at 0x%" PRIx32 ": %s", table_offset,

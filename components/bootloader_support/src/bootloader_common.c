@@ -7,8 +7,10 @@
 #include "boot_handover.h"
 #include "chip_traits.h"
 #include "esp_log.h"
+#include "flash_ops.h"
 #include "image_verify.h"
 #include "otadata.h"
+#include "signature_policy.h"
 
 static const char *TAG = "esp_image";
 
@@ -42,6 +44,25 @@ static void fill_metadata(const struct image_info *info, uint32_t start, esp_ima
     }
 }
 
+// fact: ESP-IDF reads metadata without looking at signatures
+static esp_err_t verify(const esp_partition_pos_t *part, const struct signature_policy *signature,
+                        bool is_silent, esp_image_metadata_t *data)
+{
+    struct image_rules rules = {.chip = boot_handover_get()->chip,
+                                .flash_offset = part->offset,
+                                .partition_size = part->size,
+                                .is_bootloader = is_bootloader_region(part->offset),
+                                .signature = signature};
+    struct image_info info;
+    enum image_fault fault = image_verify_flash(NULL, &rules, &info);
+    if (fault == IMAGE_OK) {
+        fill_metadata(&info, part->offset, data);
+    } else if (!is_silent) {
+        ESP_LOGE(TAG, "image at 0x%" PRIx32 ": %s", part->offset, image_fault_text(fault));
+    }
+    return image_fault_to_err(fault);
+}
+
 esp_err_t esp_image_verify(esp_image_load_mode_t mode, const esp_partition_pos_t *part,
                            esp_image_metadata_t *data)
 {
@@ -49,23 +70,20 @@ esp_err_t esp_image_verify(esp_image_load_mode_t mode, const esp_partition_pos_t
         return ESP_ERR_INVALID_ARG;
     }
     memset(data, 0, sizeof(*data));
-    struct image_rules rules = {.chip = boot_handover_get()->chip,
-                                .flash_offset = part->offset,
-                                .partition_size = part->size,
-                                .is_bootloader = is_bootloader_region(part->offset)};
-    struct image_info info;
-    enum image_fault fault = image_verify_flash(NULL, &rules, &info);
-    if (fault == IMAGE_OK) {
-        fill_metadata(&info, part->offset, data);
-    } else if (mode != ESP_IMAGE_VERIFY_SILENT) {
-        ESP_LOGE(TAG, "image at 0x%" PRIx32 ": %s", part->offset, image_fault_text(fault));
+    struct signature_policy policy;
+    if (signature_policy_load(SIGNATURE_AT_UPDATE, &policy) != ESP_OK) {
+        return ESP_ERR_IMAGE_FLASH_FAIL;
     }
-    return image_fault_to_err(fault);
+    return verify(part, &policy, mode == ESP_IMAGE_VERIFY_SILENT, data);
 }
 
 esp_err_t esp_image_get_metadata(const esp_partition_pos_t *part, esp_image_metadata_t *metadata)
 {
-    return esp_image_verify(ESP_IMAGE_VERIFY_SILENT, part, metadata);
+    if (!part || !metadata) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    memset(metadata, 0, sizeof(*metadata));
+    return verify(part, NULL, true, metadata);
 }
 
 esp_err_t bootloader_common_get_partition_description(const esp_partition_pos_t *partition,
@@ -76,7 +94,7 @@ esp_err_t bootloader_common_get_partition_description(const esp_partition_pos_t 
     }
     esp_app_desc_t desc;
     esp_err_t err =
-        esp_flash_read(NULL, &desc, partition->offset + DESCRIPTOR_OFFSET, sizeof(desc));
+        flash_plain_read(NULL, &desc, partition->offset + DESCRIPTOR_OFFSET, sizeof(desc));
     if (err != ESP_OK) {
         return err;
     }
@@ -94,7 +112,7 @@ static esp_err_t hash_region(uint32_t address, uint32_t size, uint8_t *digest)
     esp_crypto.sha256_begin(&hash);
     while (size > 0) {
         uint32_t len = size < HASH_CHUNK ? size : HASH_CHUNK;
-        esp_err_t err = esp_flash_read(NULL, chunk, address, len);
+        esp_err_t err = flash_plain_read(NULL, chunk, address, len);
         if (err != ESP_OK) {
             return err;
         }
@@ -117,7 +135,7 @@ esp_err_t bootloader_common_get_sha256_of_partition(uint32_t address, uint32_t s
     }
     esp_partition_pos_t part = {.offset = address, .size = size};
     esp_image_metadata_t data;
-    if (esp_image_verify(ESP_IMAGE_VERIFY_SILENT, &part, &data) != ESP_OK) {
+    if (esp_image_get_metadata(&part, &data) != ESP_OK) {
         return ESP_ERR_IMAGE_INVALID;
     }
     memcpy(out_sha_256, data.image_digest, sizeof(data.image_digest));

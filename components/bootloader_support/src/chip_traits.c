@@ -78,6 +78,11 @@ static const struct chip_traits CHIPS[] = {
      .name = "esp32e22",
      .windows = {{0x3C000000, 0x40000000}},
      .secure_version_bits = 16},
+    {.id = ESP_CHIP_ID_LINUX, // ours: nothing is mapped at load addresses, so there are no windows
+     .name = "linux",
+     .has_32bit_flash = true,
+     .bootloader_offset = 0x1000,
+     .secure_version_bits = 32},
 };
 
 #define CHIP_COUNT (sizeof(CHIPS) / sizeof(CHIPS[0]))

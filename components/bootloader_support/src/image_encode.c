@@ -13,15 +13,15 @@ static uint64_t data_len_of(const struct image_encode_spec *spec)
     return ((uint64_t)sizeof(esp_app_desc_t) + spec->payload_len + 3) & ~(uint64_t)3;
 }
 
-static uint64_t checksum_end(const struct image_encode_spec *spec)
+uint32_t image_encode_sealed_len(uint64_t data_end)
 {
-    return (DATA_OFFSET + data_len_of(spec) + 16) & ~(uint64_t)15;
+    uint64_t len = ((data_end + 16) & ~(uint64_t)15) + CRYPTO_SHA256_LEN;
+    return len <= UINT32_MAX ? (uint32_t)len : 0;
 }
 
 uint32_t image_encode_len(const struct image_encode_spec *spec)
 {
-    uint64_t len = checksum_end(spec) + CRYPTO_SHA256_LEN;
-    return len <= UINT32_MAX ? (uint32_t)len : 0;
+    return image_encode_sealed_len(DATA_OFFSET + data_len_of(spec));
 }
 
 static void copy_text(char *field, size_t size, const char *text)
@@ -65,13 +65,32 @@ static void put_headers(const struct image_encode_spec *spec, uint32_t load_addr
     memcpy(out + sizeof(header), &segment, sizeof(segment));
 }
 
-static uint8_t checksum_of(const uint8_t *data, uint32_t len)
+static uint8_t checksum_of(const uint8_t *data, uint32_t len, uint8_t sum)
 {
-    uint8_t sum = 0xEF; // fact: SPEC.md "Image", checksum
     for (uint32_t i = 0; i < len; i++) {
         sum ^= data[i];
     }
     return sum;
+}
+
+void image_encode_seal(uint8_t *out, uint32_t data_end)
+{
+    uint32_t end = (data_end + 16) & ~15u;
+    uint8_t sum = 0xEF; // fact: SPEC.md "Image", checksum
+    for (uint32_t at = sizeof(esp_image_header_t); at < data_end;) {
+        esp_image_segment_header_t segment;
+        memcpy(&segment, out + at, sizeof(segment));
+        at += sizeof(segment);
+        sum = checksum_of(out + at, segment.data_len, sum);
+        at += segment.data_len;
+    }
+    memset(out + data_end, 0, end - data_end);
+    out[end - 1] = sum;
+
+    struct crypto_hash hash;
+    esp_crypto.sha256_begin(&hash);
+    esp_crypto.sha256_write(&hash, out, end);
+    esp_crypto.sha256_end(&hash, out + end);
 }
 
 esp_err_t image_encode(const struct image_encode_spec *spec, uint8_t *out)
@@ -84,18 +103,12 @@ esp_err_t image_encode(const struct image_encode_spec *spec, uint8_t *out)
         (!traits->has_32bit_flash && data_len_of(spec) >= 0x1000000)) {
         return ESP_ERR_INVALID_SIZE;
     }
-    uint32_t data_len = (uint32_t)data_len_of(spec);
-    uint32_t end = (uint32_t)checksum_end(spec);
+    uint32_t data_end = DATA_OFFSET + (uint32_t)data_len_of(spec);
     uint32_t payload_end = IMAGE_ENCODE_PAYLOAD_OFFSET + spec->payload_len;
     // The load address is congruent with the data's place in the image for every page size.
     put_headers(spec, traits->windows[0].start + DATA_OFFSET, out);
     put_descriptor(spec, out + DATA_OFFSET);
-    memset(out + payload_end, 0, end - payload_end);
-    out[end - 1] = checksum_of(out + DATA_OFFSET, data_len);
-
-    struct crypto_hash hash;
-    esp_crypto.sha256_begin(&hash);
-    esp_crypto.sha256_write(&hash, out, end);
-    esp_crypto.sha256_end(&hash, out + end);
+    memset(out + payload_end, 0, data_end - payload_end);
+    image_encode_seal(out, data_end);
     return ESP_OK;
 }

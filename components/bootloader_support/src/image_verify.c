@@ -15,6 +15,10 @@ enum phase {
     PHASE_SEGMENT_DATA,
     PHASE_TAIL, // padding and the checksum byte
     PHASE_DIGEST,
+    PHASE_SIGNATURE_PADDING, // to the start of a v2 sector
+    PHASE_SIGNATURE_V1,
+    PHASE_SIGNATURE_BLOCK, // once for each of the three
+    PHASE_SIGNATURE_REST,  // behind the last block
     PHASE_COMPLETE,
 };
 
@@ -24,6 +28,7 @@ enum phase {
 #define CHECKSUM_SEED      0xEFu      // fact: SPEC.md "Image", checksum
 #define SIZE_LIMIT_24BIT   0x1000000u // fact: chips without 32-bit flash addressing map 16 MiB
 #define NO_REVISION_LIMIT  0xFFFFu
+#define SECTOR_REST        (SIGNATURE_SECTOR_LEN - SIGNATURE_BLOCK_MAX * SIGNATURE_BLOCK_LEN)
 #define READ_CHUNK         4096u        // chosen: one sector on the stack
 #define MAPPED_CHUNK       (64u * 1024) // chosen: keeps hash and checksum of a chunk in the cache
 
@@ -144,7 +149,11 @@ static enum image_fault check_first_segment(const struct image_verifier *v)
         return IMAGE_BAD_APP_DESC_MAGIC;
     }
     enum image_fault fault = check_mapping(v);
-    return fault != IMAGE_OK ? fault : check_block_revision(v);
+    if (fault == IMAGE_OK) {
+        fault = check_block_revision(v);
+    }
+    return fault != IMAGE_OK ? fault
+                             : image_policy_check_app(v->rules.policy, image_app_desc(&v->info));
 }
 
 // ------------------------------------------------------------- phase transitions
@@ -218,21 +227,120 @@ static uint8_t fold(uint32_t word)
     return (uint8_t)(word ^ word >> 8);
 }
 
+// ------------------------------------------------------------- signature
+
+static bool needs_signature(const struct image_rules *rules)
+{
+    const struct signature_policy *policy = rules->signature;
+    return policy && policy->scheme != SIGNATURE_NONE &&
+           (!rules->is_bootloader || policy->covers_bootloader);
+}
+
+// Where the image ends with the signature that it needs, or UINT32_MAX.
+static uint32_t signed_len(const struct image_rules *rules, uint32_t content_len)
+{
+    uint32_t room = UINT32_MAX - content_len;
+    if (!needs_signature(rules) || room < 2 * SIGNATURE_SECTOR_LEN) {
+        return room < 2 * SIGNATURE_SECTOR_LEN ? UINT32_MAX : content_len;
+    }
+    return rules->signature->scheme == SIGNATURE_V1
+               ? content_len + SIGNATURE_V1_LEN
+               : signature_sector_offset(content_len) + SIGNATURE_SECTOR_LEN;
+}
+
+static void enter_signed_part(struct image_verifier *v)
+{
+    if (v->rules.signature->scheme == SIGNATURE_V1) {
+        enter(v, PHASE_SIGNATURE_V1, SIGNATURE_V1_LEN);
+    } else {
+        enter(v, PHASE_SIGNATURE_PADDING, signature_sector_offset(v->position) - v->position);
+    }
+}
+
+static void end_signed_hash(struct image_verifier *v)
+{
+    uint8_t digest[SIGNATURE_DIGEST_MAX];
+    if (v->rules.signature->scheme == SIGNATURE_P384) {
+        esp_crypto_verify.sha384_end(&v->hash384, digest);
+    } else {
+        esp_crypto.sha256_end(&v->hash, digest);
+    }
+    signature_check_begin(&v->check, v->rules.signature, digest);
+}
+
+static enum image_fault finish_padding(struct image_verifier *v)
+{
+    end_signed_hash(v);
+    enter(v, PHASE_SIGNATURE_BLOCK, SIGNATURE_BLOCK_LEN);
+    return IMAGE_OK;
+}
+
+static enum image_fault finish_block(struct image_verifier *v)
+{
+    signature_check_block(&v->check, v->pending);
+    if (v->check.block_count < SIGNATURE_BLOCK_MAX) {
+        enter(v, PHASE_SIGNATURE_BLOCK, SIGNATURE_BLOCK_LEN);
+    } else {
+        enter(v, PHASE_SIGNATURE_REST, SECTOR_REST);
+    }
+    return IMAGE_OK;
+}
+
+static enum image_fault finish_signature(struct image_verifier *v)
+{
+    v->info.image_len = v->position;
+    enter(v, PHASE_COMPLETE, 0);
+    return signature_check_end(&v->check, &v->info.signature);
+}
+
+static enum image_fault finish_v1(struct image_verifier *v)
+{
+    end_signed_hash(v);
+    signature_check_v1(&v->check, v->pending);
+    return finish_signature(v);
+}
+
+// ------------------------------------------------------------- end of the content
+
+static enum image_fault check_len(const struct image_verifier *v)
+{
+    if (signed_len(&v->rules, v->info.content_len) > v->rules.partition_size) {
+        return IMAGE_EXCEEDS_PARTITION;
+    }
+    if (v->info.segment_count == 0 && !v->rules.is_bootloader &&
+        image_policy_check_app(v->rules.policy, NULL) != IMAGE_OK) {
+        return IMAGE_POLICY_NO_DESCRIPTOR;
+    }
+    return image_policy_check_len(v->rules.policy, signed_len(&v->rules, v->info.content_len));
+}
+
+static void enter_behind_content(struct image_verifier *v)
+{
+    if (needs_signature(&v->rules)) {
+        enter_signed_part(v);
+    } else {
+        enter(v, PHASE_COMPLETE, 0);
+    }
+}
+
 static enum image_fault finish_tail(struct image_verifier *v)
 {
     if (v->info.checksum != (uint8_t)(fold(v->xor_word) ^ CHECKSUM_SEED)) {
         return IMAGE_BAD_CHECKSUM;
     }
+    struct crypto_hash hash = v->hash; // the original goes on to the signature
     v->info.has_digest = v->info.header.hash_appended != 0;
-    v->info.image_len = v->body_end + (v->info.has_digest ? CRYPTO_SHA256_LEN : 0);
-    esp_crypto.sha256_end(&v->hash, v->info.digest);
-    if (v->info.image_len > v->rules.partition_size) {
-        return IMAGE_EXCEEDS_PARTITION;
+    v->info.content_len = v->body_end + (v->info.has_digest ? CRYPTO_SHA256_LEN : 0);
+    v->info.image_len = v->info.content_len;
+    esp_crypto.sha256_end(&hash, v->info.digest);
+    enum image_fault fault = check_len(v);
+    if (fault != IMAGE_OK) {
+        return fault;
     }
     if (v->info.has_digest) {
         enter(v, PHASE_DIGEST, CRYPTO_SHA256_LEN);
     } else {
-        enter(v, PHASE_COMPLETE, 0);
+        enter_behind_content(v);
     }
     return IMAGE_OK;
 }
@@ -240,9 +348,24 @@ static enum image_fault finish_tail(struct image_verifier *v)
 static enum image_fault finish_digest(struct image_verifier *v)
 {
     bool is_equal = memcmp(v->pending, v->info.digest, CRYPTO_SHA256_LEN) == 0;
-    enter(v, PHASE_COMPLETE, 0);
+    bool is_signed = needs_signature(&v->rules); // fact: the signature is over the digest too
+    enter_behind_content(v);
     // fact: a flash tool may rewrite a bootloader's header, so its digest is not held against it
-    return is_equal || v->rules.is_bootloader ? IMAGE_OK : IMAGE_BAD_SHA256;
+    return is_equal || is_signed || v->rules.is_bootloader ? IMAGE_OK : IMAGE_BAD_SHA256;
+}
+
+static enum image_fault finish_signature_phase(struct image_verifier *v)
+{
+    switch (v->phase) {
+    case PHASE_SIGNATURE_PADDING:
+        return finish_padding(v);
+    case PHASE_SIGNATURE_V1:
+        return finish_v1(v);
+    case PHASE_SIGNATURE_BLOCK:
+        return finish_block(v);
+    default: // PHASE_SIGNATURE_REST
+        return finish_signature(v);
+    }
 }
 
 static enum image_fault finish_phase(struct image_verifier *v)
@@ -259,8 +382,10 @@ static enum image_fault finish_phase(struct image_verifier *v)
         return IMAGE_OK;
     case PHASE_TAIL:
         return finish_tail(v);
-    default:
+    case PHASE_DIGEST:
         return finish_digest(v);
+    default:
+        return finish_signature_phase(v);
     }
 }
 
@@ -285,12 +410,29 @@ static uint32_t xor_bytes(const uint8_t *data, size_t len)
     return (uint32_t)(sum ^ sum >> 32);
 }
 
+// Each byte goes once through the hash that is needed: up to the checksum, or up to the signature.
+static void hash_bytes(struct image_verifier *v, const uint8_t *data, uint32_t len)
+{
+    bool is_signed = needs_signature(&v->rules);
+    bool is_content = v->phase < PHASE_DIGEST;
+    bool is_before_signature = v->phase <= PHASE_SIGNATURE_PADDING;
+    bool is_384 = is_signed && v->rules.signature->scheme == SIGNATURE_P384;
+    if (is_content || (is_signed && is_before_signature && !is_384)) {
+        esp_crypto.sha256_write(&v->hash, data, len);
+    }
+    if (is_384 && is_before_signature) {
+        esp_crypto_verify.sha384_write(&v->hash384, data, len);
+    }
+}
+
 static void consume(struct image_verifier *v, const uint8_t *data, uint32_t len)
 {
     switch (v->phase) {
     case PHASE_HEADER:
     case PHASE_SEGMENT_HEADER:
     case PHASE_DIGEST:
+    case PHASE_SIGNATURE_V1:
+    case PHASE_SIGNATURE_BLOCK:
         memcpy(v->pending + v->pending_len, data, len);
         v->pending_len += len;
         break;
@@ -302,13 +444,13 @@ static void consume(struct image_verifier *v, const uint8_t *data, uint32_t len)
     case PHASE_SEGMENT_DATA:
         v->xor_word ^= xor_bytes(data, len);
         break;
-    default: // PHASE_TAIL: the last byte is the checksum
+    case PHASE_TAIL: // the last byte is the checksum
         v->info.checksum = data[len - 1];
         break;
+    default: // around the signature: nothing to keep
+        break;
     }
-    if (v->phase != PHASE_DIGEST) {
-        esp_crypto.sha256_write(&v->hash, data, len);
-    }
+    hash_bytes(v, data, len);
     v->position += len;
     v->need -= len;
 }
@@ -318,6 +460,9 @@ void image_verifier_begin(struct image_verifier *v, const struct image_rules *ru
     memset(v, 0, sizeof(*v));
     v->rules = *rules;
     esp_crypto.sha256_begin(&v->hash);
+    if (needs_signature(rules) && rules->signature->scheme == SIGNATURE_P384) {
+        esp_crypto_verify.sha384_begin(&v->hash384);
+    }
     enter(v, PHASE_HEADER, HEADER_LEN);
     if (rules->partition_size > SIZE_LIMIT_24BIT && !has_32bit_flash(rules)) {
         v->fault = IMAGE_PARTITION_TOO_LARGE;
@@ -332,8 +477,8 @@ enum image_fault image_verifier_write(struct image_verifier *v, const void *data
         consume(v, bytes, part);
         bytes += part;
         len -= part;
-        if (v->need == 0) {
-            v->fault = finish_phase(v);
+        while (v->need == 0 && v->fault == IMAGE_OK && v->phase != PHASE_COMPLETE) {
+            v->fault = finish_phase(v); // the next phase may need nothing
         }
     }
     return v->fault;
@@ -342,6 +487,11 @@ enum image_fault image_verifier_write(struct image_verifier *v, const void *data
 bool image_verifier_is_complete(const struct image_verifier *v)
 {
     return v->phase == PHASE_COMPLETE && v->fault == IMAGE_OK;
+}
+
+bool image_verifier_wants_signature(const struct image_verifier *v)
+{
+    return v->fault == IMAGE_OK && v->phase > PHASE_DIGEST && v->phase < PHASE_COMPLETE;
 }
 
 enum image_fault image_verifier_end(struct image_verifier *v)
@@ -383,7 +533,7 @@ struct flash_area {
 static esp_err_t read_flash_area(void *context, uint32_t offset, void *buffer, uint32_t len)
 {
     const struct flash_area *area = context;
-    return esp_flash_read(area->chip, buffer, area->address + offset, len);
+    return flash_plain_read(area->chip, buffer, area->address + offset, len);
 }
 
 // Through the mapping, a window at a time: a driver may count what is used.
@@ -395,7 +545,7 @@ static enum image_fault verify_mapped(esp_flash_t *chip, const struct image_rule
     for (uint32_t at = 0; at < rules->partition_size && v.phase != PHASE_COMPLETE;) {
         uint32_t left = rules->partition_size - at;
         uint32_t len = left < MAPPED_CHUNK ? left : MAPPED_CHUNK;
-        const uint8_t *bytes = flash_map(chip, rules->flash_offset + at, len);
+        const uint8_t *bytes = flash_plain_map(chip, rules->flash_offset + at, len);
         if (!bytes || image_verifier_write(&v, bytes, len) != IMAGE_OK) {
             break;
         }
@@ -409,7 +559,7 @@ static enum image_fault verify_mapped(esp_flash_t *chip, const struct image_rule
 enum image_fault image_verify_flash(esp_flash_t *chip, const struct image_rules *rules,
                                     struct image_info *info)
 {
-    if (flash_map(chip, rules->flash_offset, 1)) {
+    if (flash_plain_map(chip, rules->flash_offset, 1)) {
         return verify_mapped(chip, rules, info);
     }
     struct flash_area area = {.chip = chip, .address = rules->flash_offset};
@@ -427,7 +577,10 @@ enum image_fault image_check_header(const void *bytes, size_t len, uint64_t tota
     if (fault != IMAGE_OK) {
         return fault;
     }
-    return total > rules->partition_size ? IMAGE_EXCEEDS_PARTITION : IMAGE_OK;
+    if (total > rules->partition_size) {
+        return IMAGE_EXCEEDS_PARTITION;
+    }
+    return total > 0 ? image_policy_check_len(rules->policy, total) : IMAGE_OK;
 }
 
 const esp_app_desc_t *image_app_desc(const struct image_info *info)

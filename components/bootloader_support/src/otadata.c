@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "esp_log.h"
+#include "flash_ops.h"
 
 static const char *TAG = "otadata";
 
@@ -92,8 +93,8 @@ esp_err_t otadata_read(esp_flash_t *chip, uint32_t address,
 {
     esp_ota_select_entry_t read[OTADATA_RECORD_COUNT];
     for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
-        esp_err_t err = esp_flash_read(chip, &read[i], address + (uint32_t)i * OTADATA_SECTOR_SIZE,
-                                       sizeof(read[i]));
+        esp_err_t err = flash_plain_read(
+            chip, &read[i], address + (uint32_t)i * OTADATA_SECTOR_SIZE, sizeof(read[i]));
         if (err != ESP_OK) {
             return err;
         }
@@ -109,12 +110,12 @@ static esp_err_t replace_record(esp_flash_t *chip, uint32_t address,
     if (err != ESP_OK) {
         return err;
     }
-    err = esp_flash_write(chip, record, address, sizeof(*record));
+    err = flash_plain_write(chip, record, address, sizeof(*record));
     if (err != ESP_OK) {
         return err;
     }
     esp_ota_select_entry_t back;
-    err = esp_flash_read(chip, &back, address, sizeof(back));
+    err = flash_plain_read(chip, &back, address, sizeof(back));
     if (err == ESP_OK && memcmp(&back, record, sizeof(back)) != 0) {
         err = ESP_ERR_FLASH_OP_FAIL;
     }

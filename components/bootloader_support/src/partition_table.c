@@ -158,6 +158,24 @@ struct partition_table_check partition_table_verify_for_app(const uint8_t *bytes
     return check;
 }
 
+#define SUBTYPE_DATA_NVS_KEYS 0x04 // fact: esp_partition.h
+#define SUBTYPE_DATA_TEE_OTA  0x90
+
+bool partition_table_is_encrypted(uint8_t type, uint8_t subtype, uint32_t flags)
+{
+    switch (type) {
+    case PART_TYPE_APP:
+    case PART_TYPE_BOOTLOADER:
+    case PART_TYPE_PARTITION_TABLE:
+        return true;
+    case PART_TYPE_DATA:
+        return subtype == PART_SUBTYPE_DATA_OTA || subtype == SUBTYPE_DATA_TEE_OTA ||
+               subtype == SUBTYPE_DATA_NVS_KEYS || flags & PART_FLAG_ENCRYPTED;
+    default:
+        return flags & PART_FLAG_ENCRYPTED;
+    }
+}
+
 const char *partition_table_fault_text(enum partition_table_fault fault)
 {
     switch (fault) {

@@ -22,6 +22,8 @@ enum efuse_field {
     EFUSE_KEY_DIGEST_0,        // SHA-256 of a public key, 256 bits
     EFUSE_KEY_DIGEST_1,
     EFUSE_KEY_DIGEST_2,
+    EFUSE_FLASH_CRYPT_CNT,    // flash encryption is on when an odd number of these bits is set
+    EFUSE_FLASH_CRYPT_CONFIG, // ESP32: which ranges of the key are tweaked
     EFUSE_FIELD_COUNT,
 };
 

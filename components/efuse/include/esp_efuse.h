@@ -26,7 +26,7 @@ bool esp_efuse_check_secure_version(uint32_t secure_version);
  */
 esp_err_t esp_efuse_update_secure_version(uint32_t secure_version) ESP_MUST_CHECK;
 
-/** Whether flash is encrypted. Always false: encrypted flash is not supported yet. */
+/** Whether the eFuses say that flash is encrypted: an odd number of the bits of FLASH_CRYPT_CNT (SPI_BOOT_CRYPT_CNT) is set. */
 bool esp_efuse_is_flash_encryption_enabled(void);
 
 /**

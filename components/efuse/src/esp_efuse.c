@@ -96,7 +96,9 @@ esp_err_t esp_efuse_update_secure_version(uint32_t secure_version)
 
 bool esp_efuse_is_flash_encryption_enabled(void)
 {
-    return false;
+    uint32_t bits = 0;
+    return field_bit_count(EFUSE_FLASH_CRYPT_CNT) > 0 &&
+           read_number(EFUSE_FLASH_CRYPT_CNT, &bits) == ESP_OK && count_ones(bits) % 2 == 1;
 }
 
 /** What stands in the field decides: nothing yet, this sector (or a part of it, after a cut), off, or another. */

@@ -12,8 +12,8 @@
 
 struct fake_efuse {
     struct efuse base;
-    uint32_t bits[2]; // EFUSE_SECURE_VERSION, EFUSE_RECOVERY_SECTOR
-    uint32_t widths[2];
+    uint32_t bits[EFUSE_FIELD_COUNT]; // fields of at most 32 bits
+    uint32_t widths[EFUSE_FIELD_COUNT];
     esp_err_t read_result;
     esp_err_t burn_result;
     unsigned burn_count;
@@ -21,7 +21,7 @@ struct fake_efuse {
 
 static uint32_t fake_bit_count(const struct efuse *efuse, enum efuse_field field)
 {
-    return field < 2 ? ((const struct fake_efuse *)efuse)->widths[field] : 0;
+    return ((const struct fake_efuse *)efuse)->widths[field];
 }
 
 static esp_err_t fake_read(struct efuse *efuse, enum efuse_field field, uint8_t *bits)
@@ -62,6 +62,18 @@ static int unplug(void **state)
     (void)state;
     efuse_default = NULL;
     return 0;
+}
+
+static void an_odd_number_of_bits_says_that_flash_is_encrypted(void **state)
+{
+    (void)state;
+    assert_false(esp_efuse_is_flash_encryption_enabled());
+    s_fake.widths[EFUSE_FLASH_CRYPT_CNT] = 3;
+    for (uint32_t bits = 0; bits < 8; bits++) {
+        s_fake.bits[EFUSE_FLASH_CRYPT_CNT] = bits;
+        bool is_odd = (bits ^ bits >> 1 ^ bits >> 2) & 1;
+        assert_int_equal(esp_efuse_is_flash_encryption_enabled(), is_odd);
+    }
 }
 
 static void the_secure_version_is_the_number_of_bits(void **state)
@@ -162,6 +174,7 @@ int main(void)
     esp_log_level_set("*", ESP_LOG_NONE);
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, plug_in, unplug)
+        TEST(an_odd_number_of_bits_says_that_flash_is_encrypted),
         TEST(the_secure_version_is_the_number_of_bits),
         TEST(raising_sets_the_lowest_free_bits),
         TEST(the_version_is_never_lowered_and_burnt_only_when_it_rises),

@@ -2,7 +2,8 @@
  * Build options under ESP-IDF's names, with the values this stack is built with.
  *
  * An application may put its own sdkconfig.h in front on the include path; the library itself reads the
- * options that change behaviour from the device's settings at run time (boot_handover.h), never from here.
+ * options that change behaviour from the device's settings at run time (boot_handover.h), never from here. Whoever starts
+ * a boot begins with BOOT_HANDOVER_DEFAULT(), and that looks at CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK.
  */
 #pragma once
 

@@ -53,6 +53,18 @@ esp_err_t esp_http_client_set_http_version(esp_http_client_handle_t client,
 /** HTTP version of the answer: 10, 11 or 20; -1 while there is none. */
 int esp_http_client_get_response_http_version(esp_http_client_handle_t client);
 
+/**
+ * Gives lists of revoked certificates (RFC 5280). Without them, which is the default, revocation is not checked: neither a
+ * distribution point nor an OCSP responder named in a certificate is asked, and a missing staple is not missed, as with
+ * ESP-IDF. With them every certificate of the server's chain, up to the trusted one, must have a list of its
+ * issuer that is valid now and does not name it; else connecting fails with ESP_ERR_HTTP_CONNECT.
+ * @param data one DER list, or any number in PEM; borrowed until the first request. NULL: none
+ * @param len  bytes; 0: PEM that ends with NUL
+ * Errors: ESP_ERR_INVALID_ARG (NULL handle), ESP_ERR_INVALID_STATE (after the first request). Lists that cannot be
+ * parsed are reported when connecting.
+ */
+esp_err_t esp_http_client_set_crl(esp_http_client_handle_t client, const void *data, size_t len);
+
 #define ESP_HTTP_CLIENT_HEAD_LEN_DEFAULT                                                           \
     (64 * 1024) // chosen: eight times what common servers send at most
 #define ESP_HTTP_CLIENT_HEAD_COUNT_DEFAULT                                                         \
@@ -67,6 +79,18 @@ int esp_http_client_get_response_http_version(esp_http_client_handle_t client);
  */
 esp_err_t esp_http_client_set_head_limits(esp_http_client_handle_t client, size_t max_len,
                                           size_t max_count);
+
+/**
+ * Work to be done in pieces while the client waits for the network: in the thread that waits, between two looks whether
+ * something arrived. A piece should be short; it must not use the client.
+ * @param work  true: it did a piece; false: nothing to do now. NULL: none. Counts from the next request on.
+ * Errors: ESP_ERR_INVALID_ARG (NULL client).
+ */
+esp_err_t esp_http_client_set_idle_work(esp_http_client_handle_t client,
+                                        bool (*work)(void *context), void *context);
+
+/** Bytes a read should ask for, so that reading costs little more than copying them; 0: any. */
+size_t esp_http_client_get_preferred_read_len(esp_http_client_handle_t client);
 
 /**
  * Value of a response header that must stand there once, such as Content-Range or ETag.

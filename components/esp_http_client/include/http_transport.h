@@ -56,10 +56,12 @@ struct http_blob {
     size_t len;
 };
 
-/** Settings of a transport object. Pointers are borrowed until destroy, except `ca`, which is used in create only. */
+/** Settings of a transport object. Pointers are borrowed until destroy, except `ca` and `crl`, which are used in create only. */
 struct http_transport_settings {
     enum http_trust trust;
-    struct http_blob ca;   // one DER or any number of PEM certificates
+    struct http_blob ca; // one DER or any number of PEM certificates
+    struct http_blob
+        crl; // PEM or DER revocation lists, used in create only; data NULL: revocation is not checked
     struct http_blob cert; // client certificate, then the rest of its chain; data NULL: none
     struct http_blob key;  // its private key
     struct http_blob key_password; // len as given; data NULL: the key is not encrypted
@@ -97,6 +99,10 @@ struct http_request {
     int connect_timeout_ms; // for name resolution, connection, proxy and TLS handshake together
     const char *proxy; // URL, see esp_http_client_set_proxy(); NULL: ask the environment; "": none
     bool offer_http2;  // with https, and only without `alpn` in the settings
+    /** Called while the transport waits for the network, as often as it likes to wait: true: it did a piece of work and there
+     *  may be more, so look for bytes and call again; false: nothing to do. Must not use the transport. NULL: none. */
+    bool (*idle_work)(void *context);
+    void *idle_context;
     size_t head_len_max;   // bytes of the answer's heads, line ends included; 0: no limit
     size_t head_count_max; // their fields; 0: no limit
 };
@@ -121,6 +127,7 @@ struct http_failure {
 
 /** The functions. None takes NULL except where said; out-parameters are written only on ESP_OK. */
 struct http_transport_ops {
+    size_t read_len_preferred; // bytes at which reading costs little more than copying; 0: any
     /**
      * Takes a URL apart. With `base` (an absolute URL) `reference` may be relative (RFC 3986, section 5).
      * Pure: no transport object, no network. Errors: ESP_ERR_INVALID_ARG (not a URL), ESP_ERR_NO_MEM.

@@ -42,8 +42,11 @@ struct esp_http_client {
     int timeout_ms;
     int buffer_size;
     int buffer_size_tx;
-    char *proxy;       // as given; NULL: the environment says, "": none
-    bool speaks_http2; // offered to servers
+    char *proxy;          // as given; NULL: the environment says, "": none
+    struct http_blob crl; // borrowed until the transport is made
+    bool speaks_http2;    // offered to servers
+    bool (*idle_work)(void *context);
+    void *idle_context;
     size_t head_len_max;
     size_t head_count_max;
     int redirect_count;

@@ -77,6 +77,20 @@ esp_err_t esp_http_client_set_proxy(esp_http_client_handle_t client, const char 
     return err;
 }
 
+// -------------------------------------------------------------------------------------- revocation
+
+esp_err_t esp_http_client_set_crl(esp_http_client_handle_t client, const void *data, size_t len)
+{
+    if (!client) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (client->transport) {
+        return ESP_ERR_INVALID_STATE;
+    }
+    client->crl = (struct http_blob){.data = data, .len = len};
+    return ESP_OK;
+}
+
 // ------------------------------------------------------------------------------------- HTTP version
 
 esp_err_t esp_http_client_set_http_version(esp_http_client_handle_t client,
@@ -98,6 +112,24 @@ int esp_http_client_get_response_http_version(esp_http_client_handle_t client)
         return -1;
     }
     return client->response->is_http2 ? 20 : 10 + client->response->minor_version;
+}
+
+// ------------------------------------------------------------------------------------------- reading
+
+esp_err_t esp_http_client_set_idle_work(esp_http_client_handle_t client,
+                                        bool (*work)(void *context), void *context)
+{
+    if (!client) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    client->idle_work = work;
+    client->idle_context = context;
+    return ESP_OK;
+}
+
+size_t esp_http_client_get_preferred_read_len(esp_http_client_handle_t client)
+{
+    return client ? client->ops->read_len_preferred : 0;
 }
 
 // --------------------------------------------------------------------------------- head of the answer

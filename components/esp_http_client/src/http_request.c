@@ -45,6 +45,7 @@ static esp_err_t make_transport(struct esp_http_client *client)
         return ESP_OK;
     }
     http_trust_settings(client, &settings);
+    settings.crl = client->crl;
     void *context = client->config.transport ? client->config.transport->context : NULL;
     esp_err_t err = client->ops->create(context, &settings, &client->transport);
     if (err != ESP_OK) {
@@ -82,6 +83,8 @@ static esp_err_t begin_request(struct esp_http_client *client, int write_len)
         .connect_timeout_ms = client->timeout_ms,
         .proxy = client->proxy,
         .offer_http2 = client->speaks_http2,
+        .idle_work = client->idle_work,
+        .idle_context = client->idle_context,
         .head_len_max = client->head_len_max,
         .head_count_max = client->head_count_max,
     };

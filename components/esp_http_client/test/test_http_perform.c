@@ -132,7 +132,7 @@ static void other_statuses_are_for_the_caller(void **state)
 
 static int s_error_lines;
 
-static int count_error_lines(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int count_error_lines(const char *format, va_list args)
 {
     char line[600];
     int len = vsnprintf(line, sizeof(line), format, args);

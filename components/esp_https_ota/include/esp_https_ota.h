@@ -103,6 +103,7 @@ esp_err_t esp_https_ota_begin(const esp_https_ota_config_t *ota_config,
  * that arrived (esp_https_ota_ext.h); if the file has changed meanwhile, the update begins anew.
  * @return ESP_ERR_HTTPS_OTA_IN_PROGRESS: call again; ESP_OK: the whole image arrived, call esp_https_ota_finish();
  *         ESP_ERR_INVALID_ARG: NULL; ESP_ERR_INVALID_VERSION: made for another chip or revision;
+ *         ESP_ERR_OTA_SMALL_SEC_VER: anti-rollback, a smaller secure version than the device's;
  *         ESP_ERR_OTA_VALIDATE_FAILED: not an image, or a damaged packed one; ESP_ERR_OTA_SPI_MODE_MISMATCH;
  *         ESP_ERR_INVALID_SIZE: larger than the partition, or than max_bytes; ESP_ERR_HTTP_READ_TIMEOUT, ESP_ERR_HTTP_CONNECT,
  *         ESP_FAIL: retries are used up, or called after the image was complete; ESP_ERR_INVALID_RESPONSE: the file keeps

@@ -4,7 +4,10 @@
 
 #include "boot_handover.h"
 #include "chip_traits.h"
+#include "efuse_ops.h"
+#include "esp_efuse.h"
 #include "esp_log.h"
+#include "esp_ota_ext.h"
 #include "image_verify.h"
 #include "ota_events.h"
 
@@ -62,16 +65,44 @@ static void post_events(const esp_image_header_t *image)
     ota_events_post(ESP_HTTPS_OTA_VERIFY_CHIP_REVISION, &revision, sizeof(revision));
 }
 
-static esp_err_t check_fits_running_app(const struct ota_header *header,
-                                        const esp_image_header_t *image)
+static bool read_app_desc(const struct ota_header *header, esp_app_desc_t *desc)
 {
-    esp_app_desc_t desc;
-    bool has_desc = header->len >= DESCRIPTOR_OFFSET + sizeof(desc);
-    if (has_desc) {
-        memcpy(&desc, header->bytes + DESCRIPTOR_OFFSET, sizeof(desc));
-        has_desc = desc.magic_word == ESP_APP_DESC_MAGIC_WORD;
+    if (header->len < DESCRIPTOR_OFFSET + sizeof(*desc)) {
+        return false;
     }
-    return esp_ota_check_image_validity(header->final->type, image, has_desc ? &desc : NULL);
+    memcpy(desc, header->bytes + DESCRIPTOR_OFFSET, sizeof(*desc));
+    return desc->magic_word == ESP_APP_DESC_MAGIC_WORD;
+}
+
+static uint32_t secure_version_max(void)
+{
+    return efuse_default ? efuse_default->ops->bit_count(efuse_default, EFUSE_SECURE_VERSION) : 0;
+}
+
+// differs: ESP-IDF finds out when the image is chosen to boot, after the download, and erases it then
+static esp_err_t check_secure_version(const struct ota_header *header, const esp_app_desc_t *desc)
+{
+    if (!boot_handover_get()->anti_rollback || header->final->type != ESP_PARTITION_TYPE_APP) {
+        return ESP_OK;
+    }
+    if (!desc) {
+        ESP_LOGE(TAG, "the image has no descriptor that tells its secure version");
+        return ESP_ERR_OTA_VALIDATE_FAILED;
+    }
+    if (!esp_efuse_check_secure_version(desc->secure_version)) {
+        ESP_LOGE(TAG,
+                 "the image has secure version %" PRIu32 ", this device takes none below %" PRIu32,
+                 desc->secure_version, esp_efuse_read_secure_version());
+        return ESP_ERR_OTA_SMALL_SEC_VER;
+    }
+    if (desc->secure_version > secure_version_max()) {
+        ESP_LOGE(TAG,
+                 "the image has secure version %" PRIu32 ", this device can count to %" PRIu32
+                 ": it could never confirm it",
+                 desc->secure_version, secure_version_max());
+        return ESP_ERR_OTA_VALIDATE_FAILED;
+    }
+    return ESP_OK;
 }
 
 esp_err_t ota_header_check(const struct ota_header *header)
@@ -83,7 +114,14 @@ esp_err_t ota_header_check(const struct ota_header *header)
     }
     memcpy(&image, header->bytes, sizeof(image));
     post_events(&image);
+    struct image_policy policy;
+    esp_err_t err = esp_ota_get_image_policy(&policy);
+    if (err != ESP_OK) {
+        return err;
+    }
+    bool is_app = header->final->type == ESP_PARTITION_TYPE_APP;
     struct image_rules rules = {.chip = boot_handover_get()->chip,
+                                .policy = is_app ? &policy : NULL,
                                 .flash_offset = header->staging->address,
                                 .partition_size = capacity_of(header),
                                 .is_bootloader =
@@ -94,7 +132,12 @@ esp_err_t ota_header_check(const struct ota_header *header)
         log_fault(header, fault);
         return err_of_fault(fault);
     }
-    return check_fits_running_app(header, &image);
+    esp_app_desc_t desc;
+    bool has_desc = read_app_desc(header, &desc);
+    err = check_secure_version(header, has_desc ? &desc : NULL);
+    return err == ESP_OK
+               ? esp_ota_check_image_validity(header->final->type, &image, has_desc ? &desc : NULL)
+               : err;
 }
 
 esp_err_t ota_header_check_size(const struct ota_header *header)

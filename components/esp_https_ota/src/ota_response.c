@@ -1,5 +1,6 @@
 #include "ota_response.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "esp_http_client_ext.h"
@@ -169,9 +170,48 @@ static esp_err_t check_length_header(struct ota_source *s)
     return ESP_OK;
 }
 
+static bool is_same_word(const char *a, const char *b)
+{
+    while (*a && tolower((unsigned char)*a) == *b) {
+        a++;
+        b++;
+    }
+    return *a == '\0' && *b == '\0';
+}
+
+// A coding that is not undone would end up on flash. names: NULL-terminated, lower case.
+static esp_err_t check_coding(struct ota_source *s, const char *header, const char *const *names,
+                              const char *known)
+{
+    const char *text = NULL;
+    esp_err_t err = esp_http_client_get_unique_response_header(s->client, header, &text);
+    if (err == ESP_ERR_NOT_FOUND) {
+        return ESP_OK;
+    }
+    for (size_t i = 0; err == ESP_OK && names[i]; i++) {
+        if (is_same_word(text, names[i])) {
+            return ESP_OK;
+        }
+    }
+    ESP_LOGE(TAG, "the server's %s is not understood; it can be %s", header, known);
+    return ESP_ERR_NOT_ALLOWED;
+}
+
+static esp_err_t check_codings(struct ota_source *s)
+{
+    static const char *const transfer[] = {"identity", "chunked", NULL};
+    // The stages know gzip and zstd by their first bytes, whatever the server calls them.
+    static const char *const content[] = {"identity", "gzip", "zstd", "x-gzip", "", NULL};
+    esp_err_t err = check_coding(s, "Transfer-Encoding", transfer, "chunked");
+    return err == ESP_OK ? check_coding(s, "Content-Encoding", content, "gzip, zstd or none") : err;
+}
+
 esp_err_t ota_response_accept(struct ota_source *s)
 {
     esp_err_t err = check_length_header(s);
+    if (err == ESP_OK) {
+        err = check_codings(s);
+    }
     if (err != ESP_OK) {
         return err;
     }

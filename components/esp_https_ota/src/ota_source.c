@@ -83,6 +83,7 @@ void ota_source_expect(struct ota_source *s, const struct ota_entity *entity, in
     s->position = position;
     s->is_verified_here =
         ota_response_strong_validator(entity) != NULL; // else its first block has to vouch for it
+    s->is_pieced = true;
 }
 
 void ota_source_destroy(struct ota_source *s)
@@ -112,9 +113,14 @@ static const char *url_at(const struct ota_source *s, unsigned index)
     return s->limits.mirrors ? s->limits.mirrors[index - 1] : NULL;
 }
 
+static bool has_mirrors(const struct ota_source *s)
+{
+    return s->limits.mirrors && s->limits.mirrors[0] && s->home_url;
+}
+
 static void go_to_next_mirror(struct ota_source *s)
 {
-    if (!s->limits.mirrors || !s->limits.mirrors[0] || !s->home_url) {
+    if (!has_mirrors(s) || (s->is_pinned && s->position > 0)) {
         return;
     }
     s->url_index = url_at(s, s->url_index + 1) ? s->url_index + 1 : 0;
@@ -124,16 +130,48 @@ static void go_to_next_mirror(struct ota_source *s)
     }
 }
 
-// Another server's validators say nothing about ours. Its length and first block do.
-static esp_err_t verify_mirror(struct ota_source *s)
+bool ota_source_go_alone(struct ota_source *s)
 {
-    struct ota_entity seen;
+    unsigned count = 1;
+    while (has_mirrors(s) && url_at(s, count)) {
+        count++;
+    }
+    if (s->alone_count == count || (s->alone_count == 0 && !s->is_pieced)) {
+        return false;
+    }
+    s->position = 0;
+    go_to_next_mirror(s);
+    s->alone_count++;
+    s->is_pinned = true;
+    return true;
+}
+
+// What the first bytes of the file must hash to, and how many they are. false: they were not seen.
+static bool known_beginning(const struct ota_source *s, uint8_t digest[CRYPTO_SHA256_LEN],
+                            int64_t *len)
+{
+    *len = SOURCE_FIRST_BLOCK_LEN;
+    if (s->entity.has_first_block) {
+        memcpy(digest, s->entity.first_block, CRYPTO_SHA256_LEN);
+        return true;
+    }
+    if (s->position >= SOURCE_FIRST_BLOCK_LEN) {
+        return false; // the application knows them
+    }
+    struct crypto_hash copy = s->first_block_hash;
+    esp_crypto.sha256_end(&copy, digest);
+    *len = s->position;
+    return true;
+}
+
+// Reads the first len bytes of the file, or all if there are fewer.
+static esp_err_t read_beginning(struct ota_source *s, int64_t len, uint8_t *digest,
+                                struct ota_entity *seen)
+{
     struct crypto_hash hash;
-    uint8_t digest[CRYPTO_SHA256_LEN];
     struct http_content_range range;
     char block[512];
-    int64_t left = SOURCE_FIRST_BLOCK_LEN;
-    esp_err_t err = ota_response_ask_for_range(s, 0, SOURCE_FIRST_BLOCK_LEN - 1, false);
+    esp_err_t err = ota_response_ask_for_range(s, 0, len - 1, false);
     if (err == ESP_OK) {
         err = ota_download_connect(s->client, &s->budget, false);
     }
@@ -142,25 +180,44 @@ static esp_err_t verify_mirror(struct ota_source *s)
     }
     if (esp_http_client_get_status_code(s->client) != HttpStatus_PartialContent ||
         ota_response_content_range(s, &range) != ESP_OK || range.first != 0) {
-        return ESP_FAIL; // no ranges here: of no use in the middle of a file
+        return ESP_ERR_INVALID_RESPONSE; // no ranges here: of no use in the middle of a file
     }
-    seen = ota_response_entity(s, range.total);
-    left = range.last + 1 < left ? range.last + 1 : left;
+    *seen = ota_response_entity(s, range.total);
+    len = range.last + 1 < len ? range.last + 1 : len;
     esp_crypto.sha256_begin(&hash);
-    while (left > 0) {
-        int len = esp_http_client_read(s->client, block, left < 512 ? (int)left : 512);
-        if (len <= 0) {
+    while (len > 0) {
+        int got = esp_http_client_read(s->client, block, len < 512 ? (int)len : 512);
+        if (got <= 0) {
             return ESP_FAIL;
         }
-        esp_crypto.sha256_write(&hash, block, (size_t)len);
-        left -= len;
+        esp_crypto.sha256_write(&hash, block, (size_t)got);
+        len -= got;
     }
     esp_crypto.sha256_end(&hash, digest);
-    bool has_same_len = s->entity.total < 0 || seen.total < 0 || s->entity.total == seen.total;
-    if (!has_same_len || !s->entity.has_first_block ||
-        memcmp(digest, s->entity.first_block, sizeof(digest)) != 0) {
-        ESP_LOGW(TAG, "%s serves another file", s->url_index == 0 ? "the server" : "this mirror");
+    return ESP_OK;
+}
+
+// Another server's validators say nothing about ours, and some servers have none. Length and first block tell something.
+static esp_err_t verify_file(struct ota_source *s)
+{
+    struct ota_entity seen;
+    uint8_t known[CRYPTO_SHA256_LEN];
+    uint8_t digest[CRYPTO_SHA256_LEN];
+    int64_t len;
+    bool is_known = known_beginning(s, known, &len);
+    esp_err_t err = is_known ? read_beginning(s, len, digest, &seen) : ESP_ERR_INVALID_RESPONSE;
+    if (err == ESP_OK) {
+        bool has_same_len = s->entity.total < 0 || seen.total < 0 || s->entity.total == seen.total;
+        err = has_same_len && memcmp(digest, known, sizeof(digest)) == 0 ? ESP_OK
+                                                                         : ESP_ERR_INVALID_RESPONSE;
+    }
+    if (err == ESP_ERR_INVALID_RESPONSE) {
+        ESP_LOGW(TAG, "%s serves another file, or no parts of it",
+                 s->url_index == 0 ? "the server" : "this mirror");
         return s->url_index == 0 ? ESP_ERR_INVALID_RESPONSE : ESP_FAIL;
+    }
+    if (err != ESP_OK) {
+        return err;
     }
     close_response(s);
     memcpy(s->entity.etag, seen.etag, sizeof(seen.etag));
@@ -256,12 +313,33 @@ static uint32_t back_off_ms(struct ota_source *s)
     return delay < s->limits.retry_delay_max_ms ? delay : s->limits.retry_delay_max_ms;
 }
 
+// Before the next connection to the same server: without a strong validator its first block has to vouch for the file.
+static void doubt_file(struct ota_source *s)
+{
+    bool is_known = s->entity.has_first_block || s->position < SOURCE_FIRST_BLOCK_LEN;
+    if (s->position > 0) {
+        s->is_pieced = true;
+        s->is_verified_here =
+            s->is_verified_here && (ota_response_strong_validator(&s->entity) || !is_known);
+    }
+}
+
+// What cannot heal here (a certificate, a 404) may be fine at the next mirror.
+static bool is_hopeless(struct ota_source *s, esp_err_t err)
+{
+    bool has_choice = has_mirrors(s) && !(s->is_pinned && s->position > 0);
+    if (err == ESP_ERR_HTTP_NOT_MODIFIED || err == ESP_ERR_NO_MEM) {
+        return true;
+    }
+    return !is_worth_retrying(s, err) && !has_choice;
+}
+
 // Decides what a failed attempt means: IN_PROGRESS, try again later; else the error itself.
 static esp_err_t note_failure(struct ota_source *s, esp_err_t err, bool can_retry)
 {
-    bool is_hopeless = !can_retry || !is_worth_retrying(s, err);
+    bool is_over = !can_retry || is_hopeless(s, err);
     s->failures++;
-    if (is_hopeless || s->failures > s->limits.max_retries) {
+    if (is_over || s->failures > s->limits.max_retries) {
         close_response(s);
         return err == ESP_ERR_NOT_ALLOWED || err == ESP_ERR_HTTP_INCOMPLETE_DATA ? ESP_FAIL : err;
     }
@@ -273,6 +351,7 @@ static esp_err_t note_failure(struct ota_source *s, esp_err_t err, bool can_retr
              esp_err_to_text(err), (long long)s->position, (long long)s->entity.total, s->wait_ms,
              s->failures, s->limits.max_retries);
     close_response(s);
+    doubt_file(s);
     go_to_next_mirror(s);
     return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
 }
@@ -298,7 +377,7 @@ static esp_err_t request_response(struct ota_source *s)
         esp_http_client_set_timeout_ms(s->client, s->timeout_ms)); // s->client is there
     bool is_sent = s->is_sent;
     s->is_sent = false;
-    esp_err_t err = s->is_verified_here ? ESP_OK : verify_mirror(s);
+    esp_err_t err = s->is_verified_here ? ESP_OK : verify_file(s);
     if (err == ESP_OK && !is_sent) {
         err = ota_response_prepare(s);
     }
@@ -347,6 +426,7 @@ void ota_source_restart(struct ota_source *s)
     s->position = 0;
     s->is_waiting = false;
     s->is_verified_here = true;
+    s->is_pieced = false;
     if (s->is_open && s->is_at_start) { // the very response that showed the change can be read
         struct ota_entity seen = ota_response_entity(s, s->response_end);
         ota_response_forget_entity(s);
@@ -386,7 +466,11 @@ static void note_bytes(struct ota_source *s, const void *data, size_t len)
     s->received += len;
     s->window_bytes += (int64_t)len;
     s->last_byte = xTaskGetTickCount();
-    s->failures = 0;
+    s->owed_bytes -= (int64_t)len;
+    if (s->owed_bytes <= 0) {
+        s->owed_bytes = 0;
+        s->failures = 0;
+    }
     s->is_at_start = false;
 }
 
@@ -403,13 +487,18 @@ static esp_err_t end_response(struct ota_source *s, bool *is_end)
     return is_range_done ? ESP_OK : note_failure(s, ESP_ERR_HTTP_INCOMPLETE_DATA, true);
 }
 
+// A server that sends a few bytes on each connection must not be asked for ever: after a stall only as much as the minimum
+// rate brings in one window is progress.
+static esp_err_t note_stall(struct ota_source *s)
+{
+    s->owed_bytes = (int64_t)s->limits.min_rate * s->limits.min_rate_window_ms / 1000;
+    return note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true);
+}
+
 static esp_err_t note_silence(struct ota_source *s)
 {
     bool is_dead = ms_since(s->last_byte) >= (uint32_t)s->timeout_ms;
-    if (is_dead || is_too_slow(s)) {
-        return note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true);
-    }
-    return ESP_ERR_HTTPS_OTA_IN_PROGRESS;
+    return is_dead || is_too_slow(s) ? note_stall(s) : ESP_ERR_HTTPS_OTA_IN_PROGRESS;
 }
 
 // A range is complete: the server can prepare the next one while this one goes to flash.
@@ -448,7 +537,7 @@ static esp_err_t read_response(struct ota_source *s, void *buf, size_t len, size
     note_bytes(s, buf, (size_t)count);
     *got = (size_t)count;
     ask_ahead(s);
-    return is_too_slow(s) ? note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true) : ESP_OK;
+    return is_too_slow(s) ? note_stall(s) : ESP_OK;
 }
 
 esp_err_t ota_source_read(struct ota_source *s, void *buf, size_t len, size_t *got)

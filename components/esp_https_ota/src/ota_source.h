@@ -35,6 +35,9 @@ struct ota_source {
     char *home_url;        // as configured; redirects may have led elsewhere
     unsigned url_index;    // 0: home_url, then the mirrors
     bool is_verified_here; // the present URL is known to serve this very file
+    bool is_pieced;        // the bytes so far came over several connections, or in another run
+    bool is_pinned;        // a file that was begun is not gone on with elsewhere
+    unsigned alone_count;  // URLs that were asked for all of the file, see ota_source_go_alone
     bool retries_opening;
     int timeout_ms;
     int64_t range_size;
@@ -47,8 +50,9 @@ struct ota_source {
     bool is_sent;         // the request for the next range is on its way
     bool is_at_start;     // the open response is a whole file that nothing was read of
 
-    int failures;    // in a row
-    bool is_waiting; // for the next attempt
+    int failures;       // in a row
+    int64_t owed_bytes; // that end the row; 0: any
+    bool is_waiting;    // for the next attempt
     TickType_t wait_began;
     uint32_t wait_ms;
     TickType_t began;
@@ -77,6 +81,10 @@ esp_err_t ota_source_read(struct ota_source *s, void *buf, size_t len, size_t *g
 
 // Forgets the file and begins at its start, with whatever the server has now.
 void ota_source_restart(struct ota_source *s);
+
+// After an image that came in pieces was refused: chooses the next URL to bring all of it. false: it did not come in pieces, or
+// every URL had its turn. Then comes ota_source_restart.
+bool ota_source_go_alone(struct ota_source *s);
 
 // Whether all bytes of the file were read.
 bool ota_source_is_complete(const struct ota_source *s);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boot_handover.h"
+#include "efuse_ops.h"
 #include "esp_log.h"
 #include "freertos/task.h"
 
@@ -148,12 +150,14 @@ static void flash_is_erased_ahead_of_each_write_or_in_bulk(void **state)
         uint32_t total;
     } ROWS[] = {
         {false, false, 0x1000, 0x3000},
-        {false, true, 0x1000, 0x3000},
+        {false, true, 0x8000,
+         0x8000}, // as much as one operation can, the image's size being unknown
         {true, false, 0x3000, 0x3000},
         {true, true, DEVICE_SLOT_SIZE, DEVICE_SLOT_SIZE},
     };
     for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
         DEVICE_START(.running = "ota_0");
+        memset(device_bytes(0x30000), 0, DEVICE_SLOT_SIZE);
         SERVER_START({.body = g_image.bytes, .len = g_image.len, .is_chunked = ROWS[i].is_chunked});
         esp_http_client_config_t http = update_http_config();
         esp_https_ota_config_t config = {.http_config = &http, .bulk_flash_erase = ROWS[i].bulk};
@@ -166,6 +170,39 @@ static void flash_is_erased_ahead_of_each_write_or_in_bulk(void **state)
         assert_int_equal(g_flash.erased_bytes, ROWS[i].total);
         assert_int_equal(esp_https_ota_finish(handle), ESP_OK);
     }
+}
+
+static void the_slot_is_erased_before_the_header_only_when_asked_to(void **state)
+{
+    (void)state;
+    for (uint32_t bytes = 0; bytes <= 0x8000; bytes += 0x8000) {
+        DEVICE_START(.running = "ota_0");
+        memset(device_bytes(0x30000), 0, DEVICE_SLOT_SIZE);
+        SERVER_START({.body = g_image.bytes, .len = g_image.len, .stalls = 1});
+        esp_http_client_config_t http = update_http_config();
+        esp_https_ota_ext_t ext = {.erase_before_header = bytes, .retry_delay_ms = 1};
+        esp_https_ota_config_t config = {.http_config = &http, .ext = &ext};
+        esp_https_ota_handle_t handle;
+        esp_app_desc_t desc;
+        assert_int_equal(esp_https_ota_begin(&config, &handle), ESP_OK);
+        ESP_IGNORE_ERROR(esp_https_ota_get_img_desc(handle, &desc)); // waits for the first bytes
+        assert_int_equal(g_flash.erased_bytes, bytes);
+        assert_int_equal(esp_https_ota_abort(handle), ESP_OK);
+    }
+}
+
+static void an_image_that_is_refused_after_erasing_early_leaves_the_choice_alone(void **state)
+{
+    (void)state;
+    static const uint8_t page[3000] = "<!DOCTYPE html>";
+    SERVER_START({.body = page, .len = sizeof(page), .stalls = 1});
+    esp_http_client_config_t http = update_http_config();
+    esp_https_ota_ext_t ext = {.erase_before_header = 0x8000, .retry_delay_ms = 1};
+    esp_https_ota_config_t config = {.http_config = &http, .ext = &ext};
+    assert_int_equal(esp_https_ota_run(&config), ESP_ERR_OTA_VALIDATE_FAILED);
+    update_assert_unchanged();
+    SERVER_START({.body = g_image.bytes, .len = g_image.len});
+    assert_int_equal(esp_https_ota_run(&config), ESP_OK); // no transaction was left open
 }
 
 // ----------------------------------------------------------------------- refused before anything is erased
@@ -211,6 +248,42 @@ static void an_image_for_a_newer_revision_is_refused_before_anything_is_erased(v
     g_image = DEVICE_IMAGE(.len = IMAGE_LEN, .min_chip_rev = 301);
     SERVER_START(ANSWER_IMAGE);
     refuse_untouched(ESP_ERR_INVALID_VERSION);
+}
+
+static uint32_t three_bits(const struct efuse *efuse, enum efuse_field field)
+{
+    (void)efuse;
+    return field == EFUSE_SECURE_VERSION ? 3 : 0;
+}
+
+static esp_err_t two_are_set(struct efuse *efuse, enum efuse_field field, uint8_t *bits)
+{
+    (void)efuse;
+    (void)field;
+    *bits = 0x03;
+    return ESP_OK;
+}
+
+static void a_secure_version_that_cannot_run_is_refused_before_anything_is_erased(void **state)
+{
+    (void)state;
+    static const struct efuse_ops OPS = {.bit_count = three_bits, .read = two_are_set};
+    static struct efuse efuse = {.ops = &OPS}; // counts to 3 and stands at 2
+    const struct {
+        uint32_t version;
+        esp_err_t result;
+    } cases[] = {{1, ESP_ERR_OTA_SMALL_SEC_VER}, {4, ESP_ERR_OTA_VALIDATE_FAILED}};
+    struct boot_handover handover = *boot_handover_get();
+    handover.anti_rollback = true;
+    boot_handover_set(&handover);
+    efuse_default = &efuse;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        free(g_image.bytes);
+        g_image = DEVICE_IMAGE(.len = IMAGE_LEN, .secure_version = cases[i].version);
+        SERVER_START(ANSWER_IMAGE);
+        refuse_untouched(cases[i].result);
+    }
+    efuse_default = NULL;
 }
 
 static void an_image_for_another_flash_mode_is_refused_before_anything_is_erased(void **state)
@@ -684,9 +757,12 @@ int main(void)
         FACT(the_size_is_known_when_the_server_tells_it),
         FACT(the_count_of_bytes_grows_with_what_is_written),
         FACT(flash_is_erased_ahead_of_each_write_or_in_bulk),
+        FACT(the_slot_is_erased_before_the_header_only_when_asked_to),
+        FACT(an_image_that_is_refused_after_erasing_early_leaves_the_choice_alone),
         FACT(a_web_page_is_refused_before_anything_is_erased),
         FACT(a_small_damaged_image_is_refused_before_anything_is_erased),
         FACT(an_image_for_another_chip_is_refused_before_anything_is_erased),
+        FACT(a_secure_version_that_cannot_run_is_refused_before_anything_is_erased),
         FACT(an_image_for_a_newer_revision_is_refused_before_anything_is_erased),
         FACT(an_image_for_another_flash_mode_is_refused_before_anything_is_erased),
         FACT(an_image_that_is_announced_too_large_is_refused_before_anything_is_erased),

@@ -467,7 +467,11 @@ static void statistics_tell_what_happened(void **state)
     esp_https_ota_ext_t ext = {.retry_delay_ms = 1};
     struct server_answer rest = rest_from(6000);
     SERVER_START({.status = 503},
-                 {.body = g_image.bytes, .len = g_image.len, .piece = 1000, .break_at = 6000},
+                 {.headers = "ETag: \"one\"\n",
+                  .body = g_image.bytes,
+                  .len = g_image.len,
+                  .piece = 1000,
+                  .break_at = 6000},
                  {.connect_error = ESP_ERR_HTTP_CONNECT}, rest);
     esp_https_ota_config_t config = {.ext = &ext};
     esp_https_ota_handle_t handle = begin_with(&config);
@@ -483,6 +487,71 @@ static void statistics_tell_what_happened(void **state)
     assert_int_equal(stats.restarts, 0);
     assert_int_equal(esp_https_ota_finish(handle), ESP_OK);
     update_assert_installed(g_image);
+}
+
+/** 206 with the first bytes of the file, for a request that only looks at them. */
+static struct server_answer beginning(const uint8_t *bytes)
+{
+    static char headers[96];
+    (void)snprintf(headers, sizeof(headers), "Content-Range: bytes 0-4095/%u\n", g_image.len);
+    return (struct server_answer){.status = 206, .headers = headers, .body = bytes, .len = 4096};
+}
+
+static void without_a_validator_the_first_block_vouches_for_the_rest(void **state)
+{
+    (void)state;
+    for (int is_other = 0; is_other < 2; is_other++) {
+        static uint8_t bytes[4096];
+        memcpy(bytes, g_image.bytes, sizeof(bytes));
+        bytes[4000] ^= (uint8_t)is_other;
+        esp_https_ota_ext_t ext = {.retry_delay_ms = 1};
+        struct server_answer lost = {
+            .body = g_image.bytes, .len = g_image.len, .piece = 1000, .break_at = 6000};
+        SERVER_START(lost, beginning(bytes),
+                     is_other ? (struct server_answer)ANSWER_IMAGE : rest_from(6000));
+        esp_https_ota_config_t config = {.ext = &ext};
+        esp_https_ota_handle_t handle = begin_with(&config);
+        assert_int_equal(perform_to_the_end(handle), ESP_OK);
+        assert_int_equal(stats_of(handle).restarts, is_other);
+        assert_int_equal(g_server.request_count, 3);
+        assert_int_equal(esp_https_ota_finish(handle), ESP_OK);
+        update_assert_installed(g_image);
+        update_stop(state);
+        update_start(state);
+    }
+}
+
+static void pieces_that_make_no_image_are_fetched_again_as_a_whole(void **state)
+{
+    (void)state;
+    for (int is_damaged = 0; is_damaged < 2; is_damaged++) {
+        static uint8_t mixture[8192];
+        esp_https_ota_ext_t ext = {.retry_delay_ms = 1};
+        struct server_answer lost = {.headers = "ETag: \"one\"\n",
+                                     .body = g_image.bytes,
+                                     .len = g_image.len,
+                                     .piece = 1000,
+                                     .break_at = g_image.len - 2000};
+        struct server_answer rest = rest_from(g_image.len - 2000);
+        struct server_answer whole = ANSWER_IMAGE;
+        memcpy(mixture, rest.body, rest.len);
+        mixture[100] ^= 1;
+        rest.body = mixture;
+        if (is_damaged) {
+            whole.break_at = g_image.len - 2000; // again in pieces
+        }
+        SERVER_START(lost, rest, whole, beginning(g_image.bytes), rest);
+        esp_https_ota_config_t config = {.ext = &ext};
+        assert_int_equal(run_with(&config), is_damaged ? ESP_ERR_OTA_VALIDATE_FAILED : ESP_OK);
+        assert_int_equal(g_server.request_count, is_damaged ? 5 : 3);
+        if (is_damaged) {
+            update_assert_unchanged();
+        } else {
+            update_assert_installed(g_image);
+        }
+        update_stop(state);
+        update_start(state);
+    }
 }
 
 static void a_file_that_keeps_changing_is_given_up(void **state)
@@ -524,6 +593,8 @@ int main(void)
         FACT(cancelling_before_the_first_request_sends_none),
         FACT(more_bytes_than_allowed_end_the_update_even_with_the_last_one),
         FACT(statistics_tell_what_happened),
+        FACT(without_a_validator_the_first_block_vouches_for_the_rest),
+        FACT(pieces_that_make_no_image_are_fetched_again_as_a_whole),
         FACT(a_file_that_keeps_changing_is_given_up),
     };
     esp_log_level_set("*", ESP_LOG_NONE);

@@ -187,7 +187,8 @@ esp_err_t esp_partition_read(const esp_partition_t *partition, size_t src_offset
  * Writes size bytes at dst_offset, encrypted if the partition is. Bits only fall: erase first. size may be 0.
  * @return ESP_OK; ESP_ERR_NOT_ALLOWED: read-only; ESP_ERR_INVALID_ARG: offset behind the end, or NULL;
  *         ESP_ERR_INVALID_SIZE: more than what is left; ESP_ERR_NOT_SUPPORTED: encrypted on another chip;
- *         or the flash error (a simulated chip answers ESP_ERR_INVALID_STATE when a bit would have to rise)
+ *         encrypted: ESP_ERR_INVALID_ARG, ESP_ERR_INVALID_SIZE: dst_offset, size are not multiples of 16, and each 16
+ *         bytes are written once between erases; or the flash error (a simulated chip answers ESP_ERR_INVALID_STATE when a bit would have to rise)
  * Waits while a mapping with BLOCKS_WRITE exists.
  * Cut: any subset of the falling bits of this range has fallen.
  */
@@ -213,12 +214,13 @@ esp_err_t esp_partition_erase_range(const esp_partition_t *partition, size_t off
                                     size_t size) ESP_MUST_CHECK;
 
 /**
- * Maps size bytes at offset for reading; later writes show through.
+ * Maps size bytes at offset for reading; later writes show through. Of an encrypted partition the plain text is mapped,
+ * which takes size bytes of heap until esp_partition_munmap().
  * @param flags  ESP_PARTITION_MMAP_*; DATA and INST are the same here. With BLOCKS_WRITE waits for writes under way
  * @param[out] out_ptr     the byte at offset
  * @param[out] out_handle  for esp_partition_munmap()
  * @return ESP_OK; ESP_ERR_INVALID_ARG: offset behind the end, or NULL; ESP_ERR_INVALID_SIZE: more than what is left;
- *         ESP_ERR_NOT_SUPPORTED: on another chip, or the chip cannot be mapped
+ *         ESP_ERR_NOT_SUPPORTED: on another chip, or the chip cannot be mapped; ESP_ERR_NO_MEM; or the flash error
  */
 esp_err_t esp_partition_mmap(const esp_partition_t *partition, size_t offset, size_t size,
                              esp_partition_mmap_flag_t flags, const void **out_ptr,
@@ -229,7 +231,8 @@ void esp_partition_munmap(esp_partition_mmap_handle_t handle);
 
 /**
  * Digest of what a partition of the main chip holds: of an application or bootloader the digest of its verified image,
- * of anything else SHA-256 over all bytes. Only type, address and size of the struct are used.
+ * of anything else SHA-256 over all bytes. Only type, address and size of the struct are used; with flash encryption all
+ * bytes are therefore decrypted, as the cache does it, also those of a partition that is not encrypted.
  * @param[out] sha_256  32 bytes
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL or size 0; ESP_ERR_IMAGE_INVALID: not a valid image; or the flash error
  */
@@ -242,7 +245,7 @@ bool esp_partition_check_identity(const esp_partition_t *partition_1,
 
 /**
  * Copies size bytes between partitions, sector by sector: the destination range, rounded up to whole sectors, ends up
- * holding the source bytes followed by 0xFF.
+ * holding the source bytes followed by erased flash; if the destination is encrypted the last block of 16 is filled with 0xFF.
  * @param size  SIZE_MAX: the source from src_offset to its end, and the destination is filled with 0xFF to its end
  * @return ESP_OK; ESP_ERR_INVALID_ARG: NULL, the same or overlapping partitions, dest_offset not a multiple of 4096;
  *         ESP_ERR_INVALID_SIZE: the copy or its rounding would leave a partition; ESP_ERR_NOT_SUPPORTED: the source

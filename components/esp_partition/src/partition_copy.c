@@ -68,21 +68,41 @@ static esp_err_t plan_copy(struct copy *copy, size_t size)
     return is_misaligned || ranges_overlap(copy) ? ESP_ERR_INVALID_ARG : ESP_OK;
 }
 
-/** Compares a sector of the destination with what it should hold. */
-static esp_err_t compare_sector(const struct copy *copy, uint32_t at, const uint8_t *wanted,
-                                bool *is_equal)
+/** What has to be written to have len bytes on flash: whole blocks where flash is encrypted. */
+static uint32_t written_len(const struct copy *copy, uint32_t len)
+{
+    uint32_t unit = copy->dest->encrypted ? FLASH_CIPHER_BLOCK : 1;
+    return (len + unit - 1) / unit * unit;
+}
+
+typedef esp_err_t (*read_function)(const esp_partition_t *partition, size_t src_offset, void *dst,
+                                   size_t size);
+
+static esp_err_t compare(const struct copy *copy, read_function read, uint32_t at,
+                         const uint8_t *wanted, uint32_t len, bool *is_equal)
 {
     uint8_t current[COMPARE_LEN];
-    *is_equal = true;
-    for (uint32_t i = 0; i < FLASH_SECTOR_SIZE && *is_equal; i += COMPARE_LEN) {
-        esp_err_t err =
-            esp_partition_read(copy->dest, copy->dest_offset + at + i, current, COMPARE_LEN);
+    for (uint32_t i = 0; i < len && *is_equal;) {
+        uint32_t part = len - i < COMPARE_LEN ? len - i : COMPARE_LEN;
+        esp_err_t err = read(copy->dest, copy->dest_offset + at + i, current, part);
         if (err != ESP_OK) {
             return err;
         }
-        *is_equal = memcmp(current, wanted + i, COMPARE_LEN) == 0;
+        *is_equal = memcmp(current, wanted + i, part) == 0;
+        i += part;
     }
     return ESP_OK;
+}
+
+/** Compares a sector of the destination with what it should hold: len bytes, and erased flash behind them. */
+static esp_err_t compare_sector(const struct copy *copy, uint32_t at, const uint8_t *wanted,
+                                uint32_t len, bool *is_equal)
+{
+    *is_equal = true;
+    esp_err_t err = compare(copy, esp_partition_read, at, wanted, len, is_equal);
+    return err == ESP_OK ? compare(copy, esp_partition_read_raw, at + len, wanted + len,
+                                   FLASH_SECTOR_SIZE - len, is_equal)
+                         : err;
 }
 
 static esp_err_t rewrite_sector(const struct copy *copy, uint32_t at, const uint8_t *wanted,
@@ -95,7 +115,7 @@ static esp_err_t rewrite_sector(const struct copy *copy, uint32_t at, const uint
     }
     bool is_equal = false;
     if (err == ESP_OK) {
-        err = compare_sector(copy, at, wanted, &is_equal);
+        err = compare_sector(copy, at, wanted, len, &is_equal);
     }
     if (err == ESP_OK && !is_equal) {
         ESP_LOGE(TAG, "\"%s\": the sector at 0x%" PRIx32 " does not read back as written",
@@ -116,8 +136,9 @@ static esp_err_t copy_sector(const struct copy *copy, uint32_t at, uint8_t *sect
         err = esp_partition_read(copy->src, copy->src_offset + at, sector, len);
     }
     bool is_equal = false;
+    len = written_len(copy, len);
     if (err == ESP_OK) {
-        err = compare_sector(copy, at, sector, &is_equal);
+        err = compare_sector(copy, at, sector, len, &is_equal);
     }
     return err == ESP_OK && !is_equal ? rewrite_sector(copy, at, sector, len) : err;
 }

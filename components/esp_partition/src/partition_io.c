@@ -1,5 +1,6 @@
 // Bytes of a partition. Every access goes through one of four functions at the end of the checks: read_flash,
-// write_flash, erase and mmap; encryption will change those and nothing else.
+// write_flash, erase and mmap. Flash encryption concerns those and nothing else; mappings of encrypted partitions, which
+// need memory, are in partition_shadow.c.
 
 #include <stdatomic.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "crypto_ops.h"
 #include "flash_ops.h"
 #include "partition_list.h"
+#include "partition_shadow.h"
 
 // ---- Mappings that hold writers back ---------------------------------------------------------------
 
@@ -75,22 +77,28 @@ static esp_err_t check_write_range(const esp_partition_t *partition, size_t offs
 
 // ---- Reading and writing ---------------------------------------------------------------------------
 
-static esp_err_t read_flash(const esp_partition_t *partition, size_t offset, void *dst, size_t size)
-{
-    return size == 0 ? ESP_OK
-                     : esp_flash_read(partition->flash_chip, dst,
-                                      partition->address + (uint32_t)offset, (uint32_t)size);
-}
-
-static esp_err_t write_flash(const esp_partition_t *partition, size_t offset, const void *src,
-                             size_t size)
+static esp_err_t read_flash(const esp_partition_t *partition, size_t offset, void *dst, size_t size,
+                            bool decrypts)
 {
     if (size == 0) {
         return ESP_OK;
     }
+    uint32_t address = partition->address + (uint32_t)offset;
+    return decrypts ? esp_flash_read_encrypted(partition->flash_chip, address, dst, (uint32_t)size)
+                    : esp_flash_read(partition->flash_chip, dst, address, (uint32_t)size);
+}
+
+static esp_err_t write_flash(const esp_partition_t *partition, size_t offset, const void *src,
+                             size_t size, bool encrypts)
+{
+    if (size == 0) {
+        return ESP_OK;
+    }
+    uint32_t address = partition->address + (uint32_t)offset;
     enter(&s_blocking_maps, &s_active_writers);
-    esp_err_t err = esp_flash_write(partition->flash_chip, src,
-                                    partition->address + (uint32_t)offset, (uint32_t)size);
+    esp_err_t err =
+        encrypts ? esp_flash_write_encrypted(partition->flash_chip, address, src, (uint32_t)size)
+                 : esp_flash_write(partition->flash_chip, src, address, (uint32_t)size);
     leave(&s_active_writers);
     return err;
 }
@@ -105,14 +113,14 @@ esp_err_t esp_partition_read(const esp_partition_t *partition, size_t src_offset
     if (partition->encrypted && !is_on_main_chip(partition)) {
         return ESP_ERR_NOT_SUPPORTED;
     }
-    return read_flash(partition, src_offset, dst, size);
+    return read_flash(partition, src_offset, dst, size, partition->encrypted);
 }
 
 esp_err_t esp_partition_read_raw(const esp_partition_t *partition, size_t src_offset, void *dst,
                                  size_t size)
 {
     esp_err_t err = check_range(partition, src_offset, size);
-    return err == ESP_OK ? read_flash(partition, src_offset, dst, size) : err;
+    return err == ESP_OK ? read_flash(partition, src_offset, dst, size, false) : err;
 }
 
 esp_err_t esp_partition_write(const esp_partition_t *partition, size_t dst_offset, const void *src,
@@ -125,14 +133,14 @@ esp_err_t esp_partition_write(const esp_partition_t *partition, size_t dst_offse
     if (partition->encrypted && !is_on_main_chip(partition)) {
         return ESP_ERR_NOT_SUPPORTED;
     }
-    return write_flash(partition, dst_offset, src, size);
+    return write_flash(partition, dst_offset, src, size, partition->encrypted);
 }
 
 esp_err_t esp_partition_write_raw(const esp_partition_t *partition, size_t dst_offset,
                                   const void *src, size_t size)
 {
     esp_err_t err = check_write_range(partition, dst_offset, size);
-    return err == ESP_OK ? write_flash(partition, dst_offset, src, size) : err;
+    return err == ESP_OK ? write_flash(partition, dst_offset, src, size, false) : err;
 }
 
 esp_err_t esp_partition_erase_range(const esp_partition_t *partition, size_t offset, size_t size)
@@ -165,6 +173,24 @@ static esp_partition_mmap_handle_t new_handle(bool blocks_write)
     return handle;
 }
 
+/** Writers wait while the memory is filled, so that nothing falls between the filling and the first change. */
+static esp_err_t map_decrypted(uint32_t address, uint32_t size, bool blocks_write,
+                               const void **out_ptr, esp_partition_mmap_handle_t *out_handle)
+{
+    const void *pointer;
+    esp_partition_mmap_handle_t handle = new_handle(blocks_write);
+    enter(&s_active_writers, &s_blocking_maps);
+    esp_err_t err = partition_shadow_create(handle, address, size, &pointer);
+    if (err != ESP_OK || !blocks_write) {
+        leave(&s_blocking_maps);
+    }
+    if (err == ESP_OK) {
+        *out_ptr = pointer;
+        *out_handle = handle;
+    }
+    return err;
+}
+
 esp_err_t esp_partition_mmap(const esp_partition_t *partition, size_t offset, size_t size,
                              esp_partition_mmap_flag_t flags, const void **out_ptr,
                              esp_partition_mmap_handle_t *out_handle)
@@ -176,12 +202,15 @@ esp_err_t esp_partition_mmap(const esp_partition_t *partition, size_t offset, si
     if (!is_on_main_chip(partition)) {
         return ESP_ERR_NOT_SUPPORTED;
     }
-    const void *pointer =
-        flash_map(partition->flash_chip, partition->address + (uint32_t)offset, (uint32_t)size);
+    uint32_t address = partition->address + (uint32_t)offset;
+    bool blocks_write = flags & ESP_PARTITION_MMAP_BLOCKS_WRITE;
+    if (partition->encrypted && flash_is_encrypted(NULL)) {
+        return map_decrypted(address, (uint32_t)size, blocks_write, out_ptr, out_handle);
+    }
+    const void *pointer = flash_map(partition->flash_chip, address, (uint32_t)size);
     if (!pointer) {
         return ESP_ERR_NOT_SUPPORTED;
     }
-    bool blocks_write = flags & ESP_PARTITION_MMAP_BLOCKS_WRITE;
     if (blocks_write) {
         enter(&s_active_writers, &s_blocking_maps);
     }
@@ -192,6 +221,7 @@ esp_err_t esp_partition_mmap(const esp_partition_t *partition, size_t offset, si
 
 void esp_partition_munmap(esp_partition_mmap_handle_t handle)
 {
+    partition_shadow_free(handle);
     if (handle & HANDLE_BLOCKS_WRITE) {
         leave(&s_blocking_maps);
     }

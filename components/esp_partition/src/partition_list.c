@@ -61,12 +61,12 @@ static void append(struct node **first, struct node *node)
 
 // ---- Loading ---------------------------------------------------------------------------------------
 
-/** Whether what stands on flash is ciphertext. No device has flash encryption yet; the rule by type and flag comes
- *  with it. fact: without flash encryption nothing is encrypted, whatever the flag says. */
-static bool is_encrypted(const esp_partition_t *partition)
+/** Whether what stands on flash is ciphertext. fact: without flash encryption nothing is, whatever the flag says. */
+static bool is_encrypted(const esp_partition_t *partition, uint32_t flags)
 {
-    (void)partition;
-    return false;
+    return flash_is_encrypted(NULL) &&
+           partition_table_is_encrypted((uint8_t)partition->type, (uint8_t)partition->subtype,
+                                        flags);
 }
 
 static struct node *make_node(const esp_partition_info_t *info)
@@ -85,7 +85,7 @@ static struct node *make_node(const esp_partition_info_t *info)
         .readonly = info->flags & PART_FLAG_READONLY,
     };
     memcpy(node->partition.label, info->label, sizeof(info->label));
-    node->partition.encrypted = is_encrypted(&node->partition);
+    node->partition.encrypted = is_encrypted(&node->partition, info->flags);
     return node;
 }
 
@@ -125,7 +125,7 @@ static esp_err_t read_list(struct node **first)
         return ESP_ERR_NO_MEM;
     }
     uint32_t offset = boot_handover_get()->table_offset;
-    esp_err_t err = esp_flash_read(NULL, bytes, offset, ESP_PARTITION_TABLE_MAX_LEN);
+    esp_err_t err = flash_plain_read(NULL, bytes, offset, ESP_PARTITION_TABLE_MAX_LEN);
     if (err == ESP_OK) {
         err = build_list(bytes, first);
     } else {
@@ -292,7 +292,7 @@ esp_err_t esp_partition_register_external(esp_flash_t *flash_chip, size_t offset
     size_t label_len = strlen(label);
     size_t room = sizeof(node->partition.label) - 1;
     memcpy(node->partition.label, label, label_len < room ? label_len : room);
-    node->partition.encrypted = chip == esp_flash_default_chip && is_encrypted(&node->partition);
+    node->partition.encrypted = chip == esp_flash_default_chip && is_encrypted(&node->partition, 0);
     if (!append_if_free(node)) {
         ESP_LOGE(TAG, "\"%s\" at 0x%zx, size 0x%zx, overlaps a partition", node->partition.label,
                  offset, size);

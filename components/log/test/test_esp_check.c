@@ -18,7 +18,7 @@ uint32_t esp_log_timestamp(void)
     return 0;
 }
 
-static int capture(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int capture(const char *format, va_list args)
 {
     return vsnprintf(s_output, sizeof(s_output), format, args);
 }

@@ -17,7 +17,7 @@ uint32_t esp_log_timestamp(void)
     return 1234;
 }
 
-static int capture(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int capture(const char *format, va_list args)
 {
     int len = vsnprintf(s_output + s_output_len, sizeof(s_output) - s_output_len, format, args);
     if (len > 0) {

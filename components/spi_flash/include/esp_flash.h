@@ -41,6 +41,24 @@ esp_err_t esp_flash_write(esp_flash_t *chip, const void *buffer, uint32_t addres
                           uint32_t len) ESP_MUST_CHECK;
 
 /**
+ * Reads and decrypts len bytes from address. Any alignment; len may be 0. Where flash is erased, decryption shows noise.
+ * Without flash encryption as esp_flash_read(), as the cache of a chip does.
+ * @return as esp_flash_read; ESP_ERR_NOT_SUPPORTED: not the main chip; ESP_FAIL: the cryptographic library failed
+ */
+esp_err_t esp_flash_read_encrypted(esp_flash_t *chip, uint32_t address, void *out_buffer,
+                                   uint32_t length) ESP_MUST_CHECK;
+
+/**
+ * Encrypts and programs length bytes at address. The caller erases first; a block of 16 bytes is written once.
+ * @return as esp_flash_write; ESP_ERR_INVALID_ARG: also when address is not a multiple of 16; ESP_ERR_INVALID_SIZE:
+ *         length is not; ESP_ERR_NOT_SUPPORTED: not the main chip, or flash encryption is off; ESP_FAIL: the
+ *         cryptographic library failed
+ * Cut: as esp_flash_write; a block that was cut off decrypts to noise.
+ */
+esp_err_t esp_flash_write_encrypted(esp_flash_t *chip, uint32_t address, const void *buffer,
+                                    uint32_t length) ESP_MUST_CHECK;
+
+/**
  * Erases start .. start + len, in the largest units that fit (64, 32, 4 KiB).
  * @return ESP_OK; ESP_ERR_INVALID_ARG: not multiples of the sector size, or the range leaves the chip;
  *         ESP_ERR_FLASH_NOT_INITIALISED; ESP_ERR_FLASH_OP_FAIL: the chip reports a failure

@@ -44,11 +44,36 @@ struct flash_ops {
     const void *(*map)(esp_flash_t *chip, uint32_t address, uint32_t len);
 };
 
+#define FLASH_CIPHER_BLOCK                                                                         \
+    16u // fact: flash encryption works on blocks of this size at multiples of it
+
+struct flash_cipher;
+
+/** Flash encryption of a chip. Each block depends on the key, its address and nothing else. Threads may call at once. */
+struct flash_cipher_ops {
+    /** Turns len > 0 bytes that are to stand at address into what flash holds. address and len are multiples of
+     *  FLASH_CIPHER_BLOCK; out may be in. Errors: ESP_FAIL (the cryptographic library). */
+    esp_err_t (*encrypt)(struct flash_cipher *cipher, uint32_t address, const void *in, void *out,
+                         uint32_t len);
+
+    /** The other way round. */
+    esp_err_t (*decrypt)(struct flash_cipher *cipher, uint32_t address, const void *in, void *out,
+                         uint32_t len);
+};
+
+/** An implementation embeds this as its first member. */
+struct flash_cipher {
+    const struct flash_cipher_ops *ops;
+};
+
 /** A range whose modification somebody wants to notice; see flash_watch_start(). The watcher owns the memory. */
 struct flash_watch {
     uint32_t address;
     uint32_t len;
     bool touched; // set by the first program or erase that overlaps the range
+    /** Called after every program or erase that overlaps the range, failed ones included, with what was changed; NULL:
+     *  not called. It may read flash, and must not start or stop a watch. */
+    void (*changed)(struct flash_watch *watch, uint32_t address, uint32_t len);
     struct flash_watch *next;
 };
 
@@ -57,10 +82,31 @@ struct esp_flash_t {
     const struct flash_ops *ops;
     struct flash_geometry geometry;
     struct flash_watch *watches; // owned by spi_flash.c; NULL initially
+    struct flash_cipher
+        *cipher; // NULL: flash encryption is off. Set when the device powers on, never changed
 };
 
-/** Pointer to flash contents for reading, or NULL when the chip cannot be mapped or the range leaves it. */
+/** Pointer to flash contents for reading, or NULL when the chip cannot be mapped or the range leaves it.
+ *  On an encrypted chip these are the raw bytes. */
 const void *flash_map(esp_flash_t *chip, uint32_t address, uint32_t len);
+
+// What the bootloader uses is encrypted as a whole or not at all: table, otadata, images. So its code says "plain" and
+// works on both kinds of chips.
+
+/** Whether flash encryption is on. chip NULL: the main chip. */
+bool flash_is_encrypted(const esp_flash_t *chip);
+
+/** Reads len bytes as the cache shows them: decrypted if flash encryption is on. @return as esp_flash_read */
+esp_err_t flash_plain_read(esp_flash_t *chip, void *buffer, uint32_t address,
+                           uint32_t len) ESP_MUST_CHECK;
+
+/** Writes so that flash_plain_read() gives it back. With flash encryption address and len are multiples of 16.
+ *  @return as esp_flash_write_encrypted or esp_flash_write; Cut: as there */
+esp_err_t flash_plain_write(esp_flash_t *chip, const void *buffer, uint32_t address,
+                            uint32_t len) ESP_MUST_CHECK;
+
+/** As flash_map(), and NULL if flash encryption is on. */
+const void *flash_plain_map(esp_flash_t *chip, uint32_t address, uint32_t len);
 
 /** From now on flash_watch_is_touched() tells whether its range was programmed or erased through this process. */
 void flash_watch_start(esp_flash_t *chip, struct flash_watch *watch);

@@ -28,7 +28,8 @@ static esp_err_t check_transfer(const esp_flash_t *chip, const void *buffer, uin
     return ESP_OK;
 }
 
-// Watches come and go in one thread while others write. Held for a few instructions, never during an operation.
+// Watches come and go in one thread while others write. Held for a few instructions, or while a watcher looks at what has
+// changed; never during an operation.
 static atomic_flag s_watch_lock = ATOMIC_FLAG_INIT;
 
 static void lock_watches(void)
@@ -42,12 +43,27 @@ static void unlock_watches(void)
     atomic_flag_clear_explicit(&s_watch_lock, memory_order_release);
 }
 
+static bool is_apart(const struct flash_watch *watch, uint32_t address, uint32_t len)
+{
+    return address >= watch->address + watch->len || watch->address >= address + len;
+}
+
 static void note_touched(esp_flash_t *chip, uint32_t address, uint32_t len)
 {
     lock_watches();
     for (struct flash_watch *watch = chip->watches; watch; watch = watch->next) {
-        bool is_apart = address >= watch->address + watch->len || watch->address >= address + len;
-        watch->touched = watch->touched || !is_apart;
+        watch->touched = watch->touched || !is_apart(watch, address, len);
+    }
+    unlock_watches();
+}
+
+static void tell_changed(esp_flash_t *chip, uint32_t address, uint32_t len)
+{
+    lock_watches();
+    for (struct flash_watch *watch = chip->watches; watch; watch = watch->next) {
+        if (watch->changed && !is_apart(watch, address, len)) {
+            watch->changed(watch, address, len);
+        }
     }
     unlock_watches();
 }
@@ -103,7 +119,9 @@ esp_err_t esp_flash_write(esp_flash_t *chip, const void *buffer, uint32_t addres
         return err;
     }
     note_touched(chip, address, len);
-    return chip->ops->program(chip, buffer, address, len);
+    err = chip->ops->program(chip, buffer, address, len);
+    tell_changed(chip, address, len);
+    return err;
 }
 
 esp_err_t esp_flash_erase_region(esp_flash_t *chip, uint32_t start, uint32_t len)
@@ -120,6 +138,7 @@ esp_err_t esp_flash_erase_region(esp_flash_t *chip, uint32_t start, uint32_t len
     while (len > 0) {
         uint32_t unit = largest_unit_at(chip, start, len);
         esp_err_t err = chip->ops->erase(chip, start, unit);
+        tell_changed(chip, start, unit);
         if (err != ESP_OK) {
             return err;
         }

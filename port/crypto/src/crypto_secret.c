@@ -7,6 +7,7 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
+#include "crypto_aes.h"
 #include "crypto_gcm.h"
 #include "crypto_key.h"
 
@@ -67,6 +68,10 @@ const struct crypto_secret_ops esp_crypto_secret = {
     .gcm_save = crypto_gcm_save,
     .gcm_verify = crypto_gcm_verify,
     .gcm_free = crypto_gcm_free,
+    .aes_create = crypto_aes_create,
+    .aes_set_key = crypto_aes_set_key,
+    .aes_blocks = crypto_aes_blocks,
+    .aes_free = crypto_aes_free,
     .is_equal = is_equal,
     .wipe = OPENSSL_cleanse,
 };

@@ -13,6 +13,9 @@ static esp_err_t set(struct http_transport *transport, esp_err_t code, esp_err_t
                      int sys_errno, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 static void set_text(struct http_transport *transport, const char *what, const char *where,
+                     const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+
+static void set_text(struct http_transport *transport, const char *what, const char *where,
                      const char *format, va_list args)
 {
     int len = snprintf(transport->failure_text, sizeof(transport->failure_text), "%s%.140s: ", what,
@@ -194,6 +197,11 @@ static const struct refusal s_refusals[] = {
     {X509_V_ERR_CERT_NOT_YET_VALID, ESP_TLS_FLAG_FUTURE,
      "the server's certificate is not valid yet; check this machine's clock"},
     {X509_V_ERR_CERT_REVOKED, ESP_TLS_FLAG_REVOKED, "the server's certificate has been revoked"},
+    {X509_V_ERR_UNABLE_TO_GET_CRL, ESP_TLS_FLAG_OTHER,
+     "no revocation list given is of the issuer of the server's certificate; give one of each "
+     "issuer"},
+    {X509_V_ERR_CRL_HAS_EXPIRED, ESP_TLS_FLAG_OTHER,
+     "the revocation list has expired; get a new one, or check this machine's clock"},
     {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, ESP_TLS_FLAG_NOT_TRUSTED,
      "the server's certificate is self-signed and not the one trusted; trust it or its issuer"},
     {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, ESP_TLS_FLAG_NOT_TRUSTED,

@@ -12,7 +12,8 @@
 struct curl_tls {
     enum http_trust trust;
     STACK_OF(X509) * cas;
-    STACK_OF(X509) * chain; // client certificate first
+    STACK_OF(X509_CRL) * crls; // NULL: revocation is not checked
+    STACK_OF(X509) * chain;    // client certificate first
     EVP_PKEY *key;
     unsigned char *alpn; // wire form
     unsigned alpn_len;
@@ -76,6 +77,38 @@ static STACK_OF(X509) * parse_certificates(const struct http_blob *blob)
     ERR_clear_error();
     if (sk_X509_num(list) == 0) {
         sk_X509_free(list);
+        return NULL;
+    }
+    return list;
+}
+
+static STACK_OF(X509_CRL) * read_crls(BIO *bio, bool is_der)
+{
+    STACK_OF(X509_CRL) *list = sk_X509_CRL_new_null();
+    X509_CRL *crl = NULL;
+    while (list && (crl = is_der ? d2i_X509_CRL_bio(bio, NULL)
+                                 : PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
+        if (!sk_X509_CRL_push(list, crl)) {
+            X509_CRL_free(crl);
+            break;
+        }
+    }
+    ERR_clear_error(); // the end of the list looks like an error
+    return list;
+}
+
+/* All revocation lists of a blob; NULL if there is none. */
+static STACK_OF(X509_CRL) * parse_crls(const struct http_blob *blob)
+{
+    size_t len = length_of(blob);
+    BIO *bio = len > 0 && len <= INT_MAX ? BIO_new_mem_buf(blob->data, (int)len) : NULL;
+    if (!bio) {
+        return NULL;
+    }
+    STACK_OF(X509_CRL) *list = read_crls(bio, *(const unsigned char *)blob->data == 0x30);
+    BIO_free(bio);
+    if (sk_X509_CRL_num(list) <= 0) {
+        sk_X509_CRL_free(list);
         return NULL;
     }
     return list;
@@ -160,6 +193,14 @@ static struct curl_tls_problem parse_trust(struct curl_tls *tls,
                 "the CA certificate cannot be parsed; check cert_pem and cert_len"};
         }
     }
+    if (settings->crl.data) {
+        tls->crls = parse_crls(&settings->crl);
+        if (!tls->crls) {
+            return (struct curl_tls_problem){ESP_ERR_MBEDTLS_X509_CRT_PARSE_FAILED,
+                                             "the revocation list cannot be parsed; it must be a "
+                                             "CRL in PEM or DER"};
+        }
+    }
     return (struct curl_tls_problem){ESP_OK, NULL};
 }
 
@@ -218,11 +259,25 @@ void curl_tls_free(struct curl_tls *tls)
 {
     if (tls) {
         sk_X509_pop_free(tls->cas, X509_free);
+        sk_X509_CRL_pop_free(tls->crls, X509_CRL_free);
         sk_X509_pop_free(tls->chain, X509_free);
         EVP_PKEY_free(tls->key);
         free(tls->alpn);
         free(tls);
     }
+}
+
+static bool add_crls(X509_STORE *store, const struct curl_tls *tls)
+{
+    if (!tls->crls) {
+        return true;
+    }
+    for (int i = 0; i < sk_X509_CRL_num(tls->crls); i++) {
+        if (X509_STORE_add_crl(store, sk_X509_CRL_value(tls->crls, i)) != 1) {
+            return false;
+        }
+    }
+    return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
 }
 
 static bool add_trust(SSL_CTX *context, const struct curl_tls *tls)
@@ -281,7 +336,8 @@ CURLcode curl_tls_fill_context(const struct curl_tls *tls, void *ssl_context, bo
         return CURLE_OUT_OF_MEMORY;
     }
     SSL_CTX_set_info_callback(context, watch_for_goodbye);
-    if (!add_trust(context, tls) || !add_client(context, tls)) {
+    if (!add_trust(context, tls) || !add_crls(SSL_CTX_get_cert_store(context), tls) ||
+        !add_client(context, tls)) {
         return CURLE_SSL_CERTPROBLEM;
     }
     // fact: OpenSSL, SSL_CTX_set_alpn_protos: 0 is success.

@@ -86,6 +86,14 @@ static void run(struct http_transport *transport)
     }
 }
 
+/* Waits until something happens on the network; what there is to do meanwhile is done. */
+static void wait_for_network(struct http_transport *transport, int wait_ms)
+{
+    const struct http_request *request = &transport->request;
+    bool has_worked = request->idle_work && request->idle_work(request->idle_context);
+    curl_multi_poll(transport->multi, NULL, 0, has_worked ? 0 : wait_ms, NULL);
+}
+
 /* Runs curl until `reached`, the end of the transfer, or for wait_ms (-1: no limit). false: the time is over. */
 static bool run_until(struct http_transport *transport,
                       bool (*reached)(const struct http_transport *transport), int wait_ms)
@@ -100,7 +108,7 @@ static bool run_until(struct http_transport *transport,
         if (left <= 0) {
             return false;
         }
-        curl_multi_poll(transport->multi, NULL, 0, (int)left, NULL);
+        wait_for_network(transport, (int)left);
     }
 }
 
@@ -374,7 +382,7 @@ static void fill_target(struct http_transport *transport, int wait_ms)
             break;
         }
         if (transport->target_len == before) {
-            curl_multi_poll(transport->multi, NULL, 0, (int)left, NULL);
+            wait_for_network(transport, (int)left);
         }
     }
 }
@@ -429,6 +437,7 @@ static const struct http_failure *get_failure(const struct http_transport *trans
 }
 
 const struct http_transport_ops esp_http_transport = {
+    .read_len_preferred = 16384, // chosen: one TLS record
     .resolve_url = curl_url_resolve,
     .create = create,
     .destroy = destroy,

@@ -27,7 +27,7 @@ static struct https_server *s_server;
 static struct proxy_server *s_proxy;
 static char s_log[20000];
 
-static int keep_log(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int keep_log(const char *format, va_list args)
 {
     size_t len = strlen(s_log);
     return vsnprintf(s_log + len, sizeof(s_log) - len, format, args);

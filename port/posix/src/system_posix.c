@@ -1,7 +1,9 @@
 // The device under a host process: a restart ends the process, memory is what the machine has left.
+#include "supervisor_line.h"
 #include "system_port.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,21 @@ ESP_NORETURN static void restart(void)
     fflush(stdout);
     fflush(stderr);
     _exit(ESP_EXIT_RESTART); // no exit handlers: a reset does not ask
+}
+
+ESP_NORETURN static void deep_sleep(uint64_t us)
+{
+    char message[32];
+    (void)snprintf(message, sizeof(message), "S %" PRIu64 "\n", us); // it fits
+    supervisor_line_send(message);
+    fflush(stdout);
+    fflush(stderr);
+    _exit(ESP_EXIT_DEEP_SLEEP); // no exit handlers: sleep does not ask either
+}
+
+static void feed_watchdog(void)
+{
+    supervisor_line_send("F\n");
 }
 
 /** The number behind `label` in a file of "label: number kB" lines, in bytes; UINT64_MAX when there is none. */
@@ -72,4 +89,9 @@ static esp_err_t fill_random(void *buf, size_t len)
 }
 
 const struct system_ops esp_system_port = {
-    .restart = restart, .free_heap = free_heap, .fill_random = fill_random};
+    .restart = restart,
+    .deep_sleep = deep_sleep,
+    .feed_watchdog = feed_watchdog,
+    .free_heap = free_heap,
+    .fill_random = fill_random,
+};

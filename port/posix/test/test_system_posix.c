@@ -1,8 +1,11 @@
 #include "esp_log.h"
 #include "esp_random.h"
+#include "esp_sleep.h"
 #include "esp_system.h"
+#include "esp_task_wdt.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
+#include "supervisor_line.h"
 #include "system_port.h"
 
 #include <setjmp.h>
@@ -49,6 +52,51 @@ static void restarting_ends_the_process_with_its_own_code_and_the_buffered_outpu
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), ESP_EXIT_RESTART);
     assert_string_equal(text, "byetext ");
+}
+
+static void sleep_for_a_second(int line)
+{
+    supervisor_line_open(line);
+    printf("good night\n");
+    esp_deep_sleep(1000000);
+}
+
+static void deep_sleep_says_for_how_long_and_ends_the_process_with_its_own_code(void **state)
+{
+    (void)state;
+    int line[2];
+    assert_int_equal(pipe(line), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        sleep_for_a_second(line[1]);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    close(line[1]);
+    char text[32] = "";
+    assert_int_equal(read(line[0], text, sizeof(text) - 1), strlen("S 1000000\n"));
+    assert_string_equal(text, "S 1000000\n");
+    close(line[0]);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), ESP_EXIT_DEEP_SLEEP);
+}
+
+static void feeding_never_blocks_even_if_nobody_listens(void **state)
+{
+    (void)state;
+    int line[2];
+    char text[4] = "";
+    assert_int_equal(esp_task_wdt_reset(), ESP_OK); // there is no line at all
+    assert_int_equal(pipe(line), 0);
+    supervisor_line_open(line[1]);
+    for (int i = 0; i < 100000; i++) { // more than a pipe holds
+        assert_int_equal(esp_task_wdt_reset(), ESP_OK);
+    }
+    assert_int_equal(read(line[0], text, 3), 3);
+    assert_string_equal(text, "F\nF");
+    supervisor_line_open(-1);
+    close(line[0]);
+    close(line[1]);
 }
 
 /** Runs a boot in a process of its own. @return its wait status */
@@ -136,6 +184,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(restarting_ends_the_process_with_its_own_code_and_the_buffered_output),
+        cmocka_unit_test(deep_sleep_says_for_how_long_and_ends_the_process_with_its_own_code),
+        cmocka_unit_test(feeding_never_blocks_even_if_nobody_listens),
         cmocka_unit_test(tasks_live_on_when_the_first_thread_ends),
         cmocka_unit_test(a_task_that_returns_aborts_the_boot),
         cmocka_unit_test(free_memory_is_a_number_that_can_be_true),

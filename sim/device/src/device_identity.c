@@ -10,6 +10,7 @@
 #include "chip_traits.h"
 #include "esp_app_desc.h"
 #include "esp_log.h"
+#include "flash_ops.h"
 #include "sim_efuse.h"
 
 static const char *TAG = "device";
@@ -70,7 +71,7 @@ static bool read_identity(const struct device *device, const struct candidate *c
     uint32_t len = candidate->size < START_LEN ? candidate->size : START_LEN;
     esp_image_header_t header;
     if (len < DESC_OFFSET + sizeof(esp_app_desc_t) ||
-        esp_flash_read(device->flash, start, candidate->offset, len) != ESP_OK) {
+        flash_plain_read(device->flash, start, candidate->offset, len) != ESP_OK) {
         return false;
     }
     memcpy(&header, start, sizeof(header));
@@ -142,8 +143,8 @@ static esp_err_t apply_given_chip(struct device *device, const char *name)
     return ESP_OK;
 }
 
-esp_err_t device_identity_find(struct device *device, const char *efuse_path,
-                               const struct device_options *options)
+esp_err_t device_identity_begin(struct device *device, const char *efuse_path,
+                                const struct device_options *options)
 {
     device->chip = (struct chip_identity){.chip_id = ESP_CHIP_ID_INVALID};
     if (access(efuse_path, F_OK) == 0) {
@@ -153,12 +154,12 @@ esp_err_t device_identity_find(struct device *device, const char *efuse_path,
         }
         device->chip_source = DEVICE_CHIP_FROM_EFUSE;
     }
-    if (options->chip) {
-        esp_err_t err = apply_given_chip(device, options->chip);
-        if (err != ESP_OK) {
-            return err;
-        }
-    }
+    return options->chip ? apply_given_chip(device, options->chip) : ESP_OK;
+}
+
+esp_err_t device_identity_find(struct device *device, const char *efuse_path,
+                               const struct device_options *options)
+{
     if (device->chip_source != DEVICE_CHIP_FROM_EFUSE) {
         learn_from_images(device);
     }

@@ -15,8 +15,11 @@
  *         26    1  bit 0: maximum chip revision ignored; bit 1: maximum block revision ignored; bit 2: secure boot
  *         27    1  key digests present, bits 0..2
  *         28    1  key digests revoked, bits 0..2
- *         29    3  0
- *         32   96  three key digests, SHA-256
+ *         29    1  flash encryption: on when the number of bits is odd; ESP32 has 7, the others 3
+ *         30    1  FLASH_CRYPT_CONFIG, bits 0..3 (ESP32)
+ *         31    1  0
+ *         32   96  three key digests, SHA-256; ESP32 has only the first, ESP32-C2 of the first only 16 bytes, and neither
+ *                  can revoke
  *
  * From byte 20 on bits only ever change from 0 to 1. Each changed byte is one write, made durable before the next, so a
  * power cut leaves every byte old or new.

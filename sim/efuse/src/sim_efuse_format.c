@@ -15,6 +15,8 @@
 #define FLAGS_OFFSET           26u
 #define KEY_PRESENT_OFFSET     27u
 #define KEY_REVOKED_OFFSET     28u
+#define CRYPT_CNT_OFFSET       29u
+#define CRYPT_CONFIG_OFFSET    30u
 #define KEY_DIGEST_OFFSET      32u
 
 #define FLAG_IGNORE_MAX_CHIP_REV 0u // bits of the flags byte
@@ -23,7 +25,11 @@
 
 #define RECOVERY_SECTOR_BITS 12u // fact: EFUSE_RECOVERY_BOOTLOADER_FLASH_SECTOR_LEN
 #define KEY_COUNT            3u
-#define KEY_DIGEST_BITS      256u
+#define CRYPT_CNT_BITS_ESP32                                                                       \
+    7u // fact: FLASH_CRYPT_CNT; SPI_BOOT_CRYPT_CNT of the other chips has 3
+#define CRYPT_CNT_BITS    3u
+#define CRYPT_CONFIG_BITS 4u
+#define KEY_DIGEST_BITS   256u
 
 static const uint8_t MAGIC[MAGIC_LEN] = {'E', 'S', 'P', 'E', 'F', 'U', 'S', 'E'};
 
@@ -62,6 +68,19 @@ static uint32_t secure_version_bits(esp_chip_id_t chip_id)
     return traits ? traits->secure_version_bits : 0;
 }
 
+// fact: ESP32 keeps one digest, in block 2, ESP32-C2 one of 16 bytes in its only key block; neither has revoke bits
+static uint32_t key_slot_count(esp_chip_id_t chip_id)
+{
+    return chip_id == ESP_CHIP_ID_ESP32 || chip_id == ESP_CHIP_ID_ESP32C2 ? 1 : KEY_COUNT;
+}
+
+static struct efuse_place key_digest_place(uint32_t slot, esp_chip_id_t chip_id)
+{
+    uint32_t bits = chip_id == ESP_CHIP_ID_ESP32C2 ? KEY_DIGEST_BITS / 2 : KEY_DIGEST_BITS;
+    return (struct efuse_place){KEY_DIGEST_OFFSET + slot * KEY_DIGEST_BITS / 8, 0,
+                                slot < key_slot_count(chip_id) ? bits : 0};
+}
+
 struct efuse_place sim_efuse_place(enum efuse_field field, esp_chip_id_t chip_id)
 {
     switch (field) {
@@ -77,15 +96,21 @@ struct efuse_place sim_efuse_place(enum efuse_field field, esp_chip_id_t chip_id
     case EFUSE_SECURE_BOOT:
         return (struct efuse_place){FLAGS_OFFSET, FLAG_SECURE_BOOT, 1};
     case EFUSE_KEY_PRESENT:
-        return (struct efuse_place){KEY_PRESENT_OFFSET, 0, KEY_COUNT};
+        return (struct efuse_place){KEY_PRESENT_OFFSET, 0, key_slot_count(chip_id)};
     case EFUSE_KEY_REVOKED:
-        return (struct efuse_place){KEY_REVOKED_OFFSET, 0, KEY_COUNT};
+        return (struct efuse_place){KEY_REVOKED_OFFSET, 0,
+                                    key_slot_count(chip_id) > 1 ? KEY_COUNT : 0};
     case EFUSE_KEY_DIGEST_0:
     case EFUSE_KEY_DIGEST_1:
     case EFUSE_KEY_DIGEST_2:
-        return (struct efuse_place){KEY_DIGEST_OFFSET + (uint32_t)(field - EFUSE_KEY_DIGEST_0) *
-                                                            KEY_DIGEST_BITS / 8,
-                                    0, KEY_DIGEST_BITS};
+        return key_digest_place((uint32_t)(field - EFUSE_KEY_DIGEST_0), chip_id);
+    case EFUSE_FLASH_CRYPT_CNT:
+        return (struct efuse_place){CRYPT_CNT_OFFSET, 0,
+                                    chip_id == ESP_CHIP_ID_ESP32 ? CRYPT_CNT_BITS_ESP32
+                                                                 : CRYPT_CNT_BITS};
+    case EFUSE_FLASH_CRYPT_CONFIG:
+        return (struct efuse_place){CRYPT_CONFIG_OFFSET, 0,
+                                    chip_id == ESP_CHIP_ID_ESP32 ? CRYPT_CONFIG_BITS : 0};
     case EFUSE_FIELD_COUNT:
         break;
     }

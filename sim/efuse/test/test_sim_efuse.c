@@ -143,7 +143,7 @@ static void a_folder_that_is_missing_fails(void **state)
 
 static esp_err_t open_error(const struct folder *folder)
 {
-    struct efuse *efuse = (struct efuse *)folder; // something that must be replaced by NULL
+    struct efuse *efuse = (void *)folder->file; // something that must be replaced by NULL
     esp_err_t err = sim_efuse_open(folder->file, NULL, &efuse);
     assert_null(efuse);
     return err;

@@ -49,6 +49,18 @@ esp_err_t nor_flash_create(const char *path, uint32_t size) ESP_MUST_CHECK;
  */
 esp_err_t nor_flash_open(const char *path, bool read_only, esp_flash_t **out_chip) ESP_MUST_CHECK;
 
+/**
+ * Opens a flash file that is open already, as nor_flash_descriptor() of another process gave it. The lock belongs to
+ * the open file, so it passes on without a gap. fd stays the caller's.
+ * @param name  of the file, for messages
+ * @return as nor_flash_open(); ESP_ERR_FLASH_OP_FAIL also when fd is not open
+ */
+esp_err_t nor_flash_open_descriptor(int fd, const char *name, bool read_only,
+                                    esp_flash_t **out_chip) ESP_MUST_CHECK;
+
+/** Descriptor of the open flash file, valid as long as the chip is; -1: the chip has no file. */
+int nor_flash_descriptor(const esp_flash_t *chip);
+
 /** Opens an erased chip without a file, for tests. @return ESP_OK, ESP_ERR_INVALID_SIZE, ESP_ERR_NO_MEM */
 esp_err_t nor_flash_open_in_memory(uint32_t size, esp_flash_t **out_chip) ESP_MUST_CHECK;
 

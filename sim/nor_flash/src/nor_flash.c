@@ -303,14 +303,9 @@ static esp_err_t check_and_lock(int fd, const char *path, bool read_only, off_t 
     return read_only ? ESP_OK : reserve_blocks(fd, path, info.st_size);
 }
 
-esp_err_t nor_flash_open(const char *path, bool read_only, esp_flash_t **out_chip)
+// Takes fd: the chip closes it, or this does on failure.
+static esp_err_t open_locked(int fd, const char *path, bool read_only, esp_flash_t **out_chip)
 {
-    *out_chip = NULL;
-    int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-    if (fd < 0) {
-        ESP_LOGE(TAG, "%s: %s", path, strerror(errno));
-        return err_of_errno(errno);
-    }
     off_t size = 0;
     esp_err_t err = check_and_lock(fd, path, read_only, &size);
     if (err == ESP_OK) {
@@ -327,6 +322,34 @@ esp_err_t nor_flash_open(const char *path, bool read_only, esp_flash_t **out_chi
         (void)close(fd); // nothing was written
     }
     return err;
+}
+
+esp_err_t nor_flash_open(const char *path, bool read_only, esp_flash_t **out_chip)
+{
+    *out_chip = NULL;
+    int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    if (fd < 0) {
+        ESP_LOGE(TAG, "%s: %s", path, strerror(errno));
+        return err_of_errno(errno);
+    }
+    return open_locked(fd, path, read_only, out_chip);
+}
+
+esp_err_t nor_flash_open_descriptor(int fd, const char *name, bool read_only,
+                                    esp_flash_t **out_chip)
+{
+    *out_chip = NULL;
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own < 0) {
+        ESP_LOGE(TAG, "%s: descriptor %d is not open: %s", name, fd, strerror(errno));
+        return ESP_ERR_FLASH_OP_FAIL;
+    }
+    return open_locked(own, name, read_only, out_chip);
+}
+
+int nor_flash_descriptor(const esp_flash_t *chip)
+{
+    return ((const struct nor_flash *)chip)->fd;
 }
 
 esp_err_t nor_flash_open_in_memory(uint32_t size, esp_flash_t **out_chip)

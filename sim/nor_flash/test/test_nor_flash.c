@@ -127,6 +127,25 @@ static void two_devices_cannot_share_one_flash(void **state)
     nor_flash_close(second);
 }
 
+static void the_lock_passes_on_with_the_descriptor(void **state)
+{
+    struct fixture *fixture = *state;
+    esp_flash_t *second = NULL;
+    esp_flash_t *chip = open_new(fixture);
+    int fd = dup(nor_flash_descriptor(chip));
+    nor_flash_close(chip);
+    assert_int_equal(nor_flash_open(fixture->path, false, &second), ESP_ERR_INVALID_STATE);
+    assert_int_equal(nor_flash_open_descriptor(fd, "flash", false, &second), ESP_OK);
+    (void)close(fd); // the chip has its own
+    assert_int_equal(esp_flash_write(second, "x", 0, 1), ESP_OK);
+    assert_int_equal(nor_flash_open(fixture->path, false, &chip), ESP_ERR_INVALID_STATE);
+    nor_flash_close(second);
+    assert_int_equal(nor_flash_open(fixture->path, false, &chip), ESP_OK);
+    nor_flash_close(chip);
+    assert_int_equal(nor_flash_open_descriptor(fd, "closed", false, &chip), ESP_ERR_FLASH_OP_FAIL);
+    assert_null(chip);
+}
+
 static void a_read_only_chip_refuses_changes(void **state)
 {
     struct fixture *fixture = *state;
@@ -204,6 +223,7 @@ int main(void)
         IN_FOLDER(refuses_to_raise_a_bit_and_changes_nothing),
         IN_FOLDER(erasing_sets_all_bits_of_the_sector_and_no_others),
         IN_FOLDER(two_devices_cannot_share_one_flash),
+        IN_FOLDER(the_lock_passes_on_with_the_descriptor),
         IN_FOLDER(a_read_only_chip_refuses_changes),
         IN_FOLDER(refuses_files_that_are_no_flash),
         IN_FOLDER(creating_refuses_bad_sizes_and_existing_files),

@@ -1,0 +1,74 @@
+/** One update in virtual time: what rehearse runs, and what came of it. */
+#pragma once
+
+#include "cli.h"
+#include "nor_part.h"
+#include "sim_link.h"
+
+/** What the passive slot holds before the update. */
+enum rehearse_slot {
+    REHEARSE_SLOT_OLD,   // the old image, as after an update and its fix
+    REHEARSE_SLOT_BLANK, // nothing
+    REHEARSE_SLOT_OTHER, // bytes that have nothing in common with the new image
+};
+
+struct rehearse_plan {
+    struct cli_bytes old_image;
+    struct cli_bytes new_image;
+    const struct nor_part *part;
+    bool is_worst_case;
+    struct sim_link_config link;
+    uint32_t buffer_size; // bytes of the download buffer
+    uint32_t erase_early; // bytes to erase while connecting
+    enum rehearse_slot slot;
+};
+
+enum rehearse_activity {
+    REHEARSE_WAITING, // for the network, with nothing else to do
+    REHEARSE_ERASING,
+    REHEARSE_PROGRAMMING,
+    REHEARSE_READING, // back from flash, to compare and to verify
+    REHEARSE_ACTIVITY_COUNT,
+};
+
+struct rehearse_event {
+    enum rehearse_activity activity;
+    uint64_t start_ns;
+    uint64_t end_ns;
+};
+
+struct rehearse_result {
+    uint64_t total_ns; // from the first packet to the boot choice
+    uint64_t spent_ns[REHEARSE_ACTIVITY_COUNT];
+    uint64_t network_bytes;
+    uint64_t erased_bytes;
+    uint64_t programmed_bytes;
+    uint64_t read_bytes;
+    uint32_t erase_count;
+    uint32_t worst_sector; // most erases of one sector
+    uint64_t peak_heap;    // bytes above what was in use before; 0: not measured
+    struct rehearse_event *events;
+    size_t event_count;
+    size_t event_capacity;
+};
+
+/** Runs the update as this project does it. On failure says why and returns false. Free *result with rehearse_free(). */
+bool rehearse_ours(const struct rehearse_plan *plan, struct rehearse_result *result);
+
+/**
+ * Runs it as ESP-IDF documents and does it: buffers of 1 KiB, one sector erased whenever a write crosses into it, the image read
+ * and verified twice at the end.
+ */
+bool rehearse_esp_idf(const struct rehearse_plan *plan, struct rehearse_result *result);
+
+/** Least time the part needs for the new image: 64 KiB erases and whole pages, nothing else. */
+uint64_t rehearse_bound_ns(const struct rehearse_plan *plan);
+
+void rehearse_free(struct rehearse_result *result);
+
+/** Writes a page with both timelines. On failure says why and returns false. */
+bool rehearse_write_report(const char *path, const struct rehearse_plan *plan,
+                           const struct rehearse_result *ours,
+                           const struct rehearse_result *theirs);
+
+extern const char *const REHEARSE_ACTIVITY_NAMES[REHEARSE_ACTIVITY_COUNT];

@@ -1,0 +1,152 @@
+// Erasing costs far more than programming, and a large unit hardly more than a small one (W25Q32JV: 64 KiB in 150 ms, 4 KiB in
+// 45 ms). So a sector is left alone when it is blank or holds the bytes already, and anything else is erased in the largest
+// unit that begins there: one whose first sector has changed has as a rule changed altogether, and where the first was
+// kept, the sectors behind it are decided one by one.
+
+#include "ota_room.h"
+
+#include <string.h>
+
+#include "flash_ops.h"
+#include "ota_tail.h"
+
+#define VIEW_CHUNK 256u // chosen: on the stack, where flash is not mapped
+
+void ota_room_begin(struct ota_room *room, const esp_partition_t *partition, uint32_t offset,
+                    bool has_tail)
+{
+    uint32_t unit = partition->erase_size;
+    room->partition = partition;
+    room->ready_end = (offset + unit - 1) / unit * unit;
+    room->known_from = 0;
+    room->known_end = has_tail ? ota_tail_offset(partition) : partition->size;
+}
+
+void ota_room_suspect(struct ota_room *room, uint32_t offset)
+{
+    room->known_from =
+        offset < UINT32_MAX - OTA_ROOM_SUSPECT_LEN ? offset + OTA_ROOM_SUSPECT_LEN : UINT32_MAX;
+}
+
+static bool is_known(const struct ota_room *room)
+{
+    return room->ready_end >= room->known_from &&
+           room->ready_end + room->partition->erase_size <= room->known_end;
+}
+
+// Whether the sector at ready_end holds data, or is blank where data is NULL. Ends at the first byte that differs.
+static esp_err_t holds(const struct ota_room *room, const uint8_t *data, bool *out)
+{
+    uint8_t blank[VIEW_CHUNK];
+    uint8_t chunk[VIEW_CHUNK];
+    memset(blank, 0xFF, sizeof(blank));
+    *out = true;
+    for (uint32_t at = 0; at < room->partition->erase_size && *out; at += VIEW_CHUNK) {
+        uint32_t offset = room->ready_end + at;
+        const uint8_t *cells = room->mapped ? room->mapped + offset : chunk;
+        esp_err_t err = ESP_OK;
+        if (!room->mapped) {
+            err = data ? esp_partition_read(room->partition, offset, chunk, VIEW_CHUNK)
+                       : esp_partition_read_raw(room->partition, offset, chunk, VIEW_CHUNK);
+        }
+        if (err != ESP_OK) {
+            return err;
+        }
+        *out = memcmp(cells, data ? data + at : blank, VIEW_CHUNK) == 0;
+    }
+    return ESP_OK;
+}
+
+// The end of what may be erased as part of a larger unit.
+static uint32_t erase_limit(const struct ota_room *room)
+{
+    uint32_t sector = room->partition->erase_size;
+    uint32_t limit = room->partition->size;
+    if (room->image_end > 0 && room->image_end < limit) {
+        limit = (room->image_end + sector - 1) / sector * sector;
+    } else if (room->ready_end < room->known_end) {
+        limit = room->known_end;
+    }
+    return limit;
+}
+
+static uint32_t largest_unit(const struct ota_room *room)
+{
+    const esp_partition_t *partition = room->partition;
+    const struct flash_geometry *geometry = &partition->flash_chip->geometry;
+    uint32_t limit = erase_limit(room);
+    for (int i = 0; i < 4 && geometry->erase_units[i] > partition->erase_size; i++) {
+        uint32_t unit = geometry->erase_units[i];
+        bool begins_here = (partition->address + room->ready_end) % unit == 0;
+        bool is_allowed = room->unit_max == 0 || unit <= room->unit_max;
+        if (begins_here && is_allowed && room->ready_end + unit <= limit) {
+            return unit;
+        }
+    }
+    return partition->erase_size;
+}
+
+static esp_err_t erase_unit(struct ota_room *room)
+{
+    uint32_t unit = largest_unit(room);
+    esp_err_t err = esp_partition_erase_range(room->partition, room->ready_end, unit);
+    if (err == ESP_OK) {
+        room->ready_end += unit;
+    }
+    return err;
+}
+
+// Moves ready_end over blank sectors, as far as bytes are there for them.
+static esp_err_t use_blank_sectors(struct ota_room *room, uint32_t len)
+{
+    uint32_t end = room->ready_end + len;
+    bool is_blank = true;
+    while (is_blank && room->ready_end < end && is_known(room)) {
+        esp_err_t err = holds(room, NULL, &is_blank);
+        if (err != ESP_OK) {
+            return err;
+        }
+        room->ready_end += is_blank ? room->partition->erase_size : 0;
+    }
+    return ESP_OK;
+}
+
+static esp_err_t keep_equal_sectors(struct ota_room *room, const uint8_t *data, uint32_t len)
+{
+    uint32_t sector = room->partition->erase_size;
+    bool is_equal = true;
+    for (uint32_t at = 0; is_equal && len - at >= sector && is_known(room); at += sector) {
+        esp_err_t err = holds(room, data + at, &is_equal);
+        if (err != ESP_OK) {
+            return err;
+        }
+        room->ready_end += is_equal ? sector : 0;
+    }
+    return ESP_OK;
+}
+
+esp_err_t ota_room_make(struct ota_room *room, const uint8_t *data, uint32_t len, uint32_t *kept)
+{
+    uint32_t start = room->ready_end;
+    esp_err_t err = keep_equal_sectors(room, data, len);
+    *kept = room->ready_end - start;
+    if (err != ESP_OK || *kept > 0) {
+        return err;
+    }
+    err = use_blank_sectors(room, len);
+    return err == ESP_OK && room->ready_end == start ? erase_unit(room) : err;
+}
+
+esp_err_t ota_room_make_ahead(struct ota_room *room, uint32_t position)
+{
+    uint32_t ahead = room->ahead;
+    if (room->ready_end == 0 && ahead == 0) {
+        ahead = 1; // the first sector has the version in it: it will change
+    }
+    if (room->ready_end >= erase_limit(room) || room->ready_end - position >= ahead) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    uint32_t start = room->ready_end;
+    esp_err_t err = use_blank_sectors(room, room->partition->erase_size);
+    return err == ESP_OK && room->ready_end == start ? erase_unit(room) : err;
+}
