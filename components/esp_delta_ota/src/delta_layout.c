@@ -116,10 +116,10 @@ void delta_follower_see(struct delta_follower *follower, uint32_t offset, uint8_
         follower->checksum ^= byte;
         return;
     }
-    if (offset == 0 && byte != IMAGE_MAGIC) {
-        follower->arch = ARCH_NONE;
+    if (offset == 0) {
+        follower->is_image = byte == IMAGE_MAGIC;
     }
-    if (offset == 1 && follower->arch != ARCH_NONE) {
+    if (offset == 1 && follower->is_image) {
         follower->segments_left = byte;
     }
     uint32_t in_header = offset - follower->header_at;

@@ -45,7 +45,8 @@ bool delta_layout_has_address(const struct delta_layout *layout, uint32_t addres
 
 // The new image while it comes out. One segment is enough: the current one.
 struct delta_follower {
-    enum delta_arch arch; // of the old image; ARCH_NONE: nothing is followed
+    enum delta_arch arch; // of the old image: what counts as code
+    bool is_image;        // it began like one
     uint32_t segments_left;
     uint32_t index;
     uint32_t header_at;                 // where the next segment header begins

@@ -138,7 +138,7 @@ static void add_lane(struct planner *p, int32_t diagonal, bool is_new, uint32_t 
 
 static void search_old(struct planner *p, int32_t at)
 {
-    if (at >= p->new_len || at < p->quiet_until) {
+    if (at >= p->new_len || at < p->quiet_until || p->old_len < 2) {
         return;
     }
     int32_t old_at = 0;

@@ -134,7 +134,7 @@ static void add_groups(struct byte_buffer *out, const struct delta_file *old_fil
         const struct match_copy *next = i < list->count ? &list->items[i] : NULL;
         size_t end = next ? next->new_at : new_file->len;
         int64_t step = next ? (int64_t)next->old_at - (int64_t)copy.old_at - copy.len : 0;
-        if (end > 0) {
+        if (end > 0 || step != 0) {
             add_group(out, old_file, new_file, &copy, end, step);
         }
         if (next) {
