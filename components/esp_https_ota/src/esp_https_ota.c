@@ -26,8 +26,9 @@ static const char *TAG = "esp_https_ota";
 // chosen: one TLS record. measured: with 32 KiB at once a modelled W25Q32JV at 500 KB/s waits 5 % of the time for the network
 #define PORTION_MAX 16384
 #define PAGE_LEN    256 // fact: pages of NOR flash; whole ones are programmed
-#define LAST_WRITTEN_LEN   16    // fact: a block of flash encryption, which is written only when it is full
-#define RESTART_MAX 3   // chosen: a file that changes more often is not one to install
+#define LAST_WRITTEN_LEN                                                                           \
+    16                // fact: a block of flash encryption, which is written only when it is full
+#define RESTART_MAX 3 // chosen: a file that changes more often is not one to install
 
 enum session_state {
     STATE_CONNECTED, // the body can be read; flash is untouched
@@ -60,7 +61,8 @@ struct session {
     bool has_header; // the stages are in place and the first bytes of the image are in the buffer
     bool has_ended;  // the stream is complete
     int64_t written;
-    uint8_t last_written[LAST_WRITTEN_LEN]; // the end of that; for encrypted slots not all of it is on flash yet
+    uint8_t last_written
+        [LAST_WRITTEN_LEN]; // the end of that; for encrypted slots not all of it is on flash yet
     uint32_t restarts;
     int64_t resumed_from; // position in the server's file
 };
