@@ -13,9 +13,9 @@ from images import descriptor, filler, image
 VECTORS = ROOT / "tests" / "vectors" / "data"
 FIRMWARE = Path(os.environ.get("OTA_FIRMWARE") or ROOT.parent / "shared" / "firmware")
 
-PAYLOAD = filler("payload", 100_000)
+PAYLOAD = filler("payload", 60_000)
 OLD = image(first=descriptor(version="1.0.0") + PAYLOAD)
-NEW = image(first=descriptor(version="2.0.0") + PAYLOAD[:50_000] + b"something new..\0" + PAYLOAD[50_000:])
+NEW = image(first=descriptor(version="2.0.0") + PAYLOAD[:32_000] + b"something new..\0" + PAYLOAD[32_000:])
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_espressif_s_patch_is_applied(program):
 def test_every_flipped_bit_of_a_patch_is_noticed(files):
     files.done("delta", "create", "old.bin", "new.bin", "p.patch")
     good = (files.folder / "p.patch").read_bytes()
-    for at in list(range(0, 64, 5)) + list(range(64, len(good), 17)):
+    for at in list(range(0, 64, 7)) + list(range(64, len(good), 29)):
         damaged = bytearray(good)
         damaged[at] ^= 4
         (files.folder / "q.patch").write_bytes(damaged)

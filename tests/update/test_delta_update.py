@@ -2,8 +2,10 @@
 
 import json
 import signal
+import struct
 import subprocess
 import time
+import zlib
 
 import pytest
 
@@ -11,8 +13,8 @@ from esp_ota import LIMIT_SECONDS, ROOT
 from hostile import CUT, SILENCE, HostileServer, head, honest, steps
 from images import descriptor, filler, image
 
-PAYLOAD = filler("payload", 300_000)
-CHANGED = PAYLOAD[:100_000] + b"something new..\0" * 10 + PAYLOAD[100_000:250_000] + filler("other", 120_000) + PAYLOAD[250_000:]
+PAYLOAD = filler("payload", 200_000)
+CHANGED = PAYLOAD[:100_000] + b"something new..\0" * 10 + PAYLOAD[100_000:160_000] + filler("other", 120_000) + PAYLOAD[160_000:]
 OLD = image(first=descriptor(version="1.0.0") + PAYLOAD)
 NEW = image(first=descriptor(version="2.0.0") + CHANGED)
 
@@ -72,8 +74,10 @@ def test_a_damaged_header_is_refused_before_flash_is_touched(dev, site, make_pat
 
 
 def test_a_patch_that_makes_more_than_the_slot_holds_is_refused_before_flash_is_touched(dev, site, make_patch):
-    patch = make_patch(new=image(size=2 << 20))
-    dev.refused("ESP_ERR_INVALID_SIZE", site.url(site.serve(patch)), "--cacert", site.ca)
+    patch = bytearray(make_patch())
+    struct.pack_into("<I", patch, 12, 2 << 20)
+    struct.pack_into("<I", patch, 60, zlib.crc32(patch[:60]))
+    dev.refused("ESP_ERR_INVALID_SIZE", site.url(site.serve(bytes(patch))), "--cacert", site.ca)
 
 
 @pytest.mark.parametrize("options", [(), ("--legacy",)], ids=["ours", "legacy"])

@@ -303,13 +303,14 @@ static esp_err_t finish(struct ota_stage *stage, uint8_t *out, size_t *out_len, 
 {
     const struct delta_stage *self = (const struct delta_stage *)stage;
     size_t none = 0;
+    bool has_room = *out_len > 0;
     esp_err_t err = step(stage, NULL, &none, out, out_len); // what waited for room
     if (err != ESP_OK) {
         return err;
     }
     *is_done = self->phase == STAGE_LEGACY ? legacy_patch_is_complete(&self->legacy)
                                            : self->phase == STAGE_DONE;
-    return *is_done || *out_len > 0 ? ESP_OK : ESP_ERR_NOT_FINISHED;
+    return *is_done || *out_len > 0 || !has_room ? ESP_OK : ESP_ERR_NOT_FINISHED;
 }
 
 static void attach(struct ota_stage *stage, const struct ota_stage_output *output)
