@@ -174,7 +174,7 @@ static esp_err_t take_path(const struct search *search, struct address_map *map)
     for (int32_t at = search->best_entry; at >= 0; at = search->entries[at].before) {
         count++;
     }
-    map->entries = malloc((count + 1) * sizeof(*map->entries));
+    map->entries = calloc((size_t)count + 1, sizeof(*map->entries));
     if (!map->entries) {
         return ESP_ERR_NO_MEM;
     }

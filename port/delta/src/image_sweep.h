@@ -26,8 +26,8 @@ struct address_map {
 void address_map_free(struct address_map *map);
 uint32_t address_map_apply(const struct address_map *map, uint32_t address);
 
-// Reads a file that is in memory, as delta_read.
-esp_err_t image_sweep_read(void *file, uint32_t offset, uint8_t *out, uint32_t len);
+// Reads a file that is in memory (context: struct delta_file), as delta_read.
+esp_err_t image_sweep_read(void *context, uint32_t offset, uint8_t *out, uint32_t len);
 
 // ignores_addresses: as if the file were no image. ESP_ERR_NO_MEM.
 esp_err_t image_sweep_init(struct image_sweep *sweep, const struct delta_file *file,

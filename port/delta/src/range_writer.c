@@ -23,7 +23,7 @@ static void settle_byte(struct range_writer *writer)
     } else {
         writer->pending++;
     }
-    writer->start = (uint64_t)((uint32_t)writer->start << 8);
+    writer->start = (writer->start & 0x00FFFFFFu) << 8;
 }
 
 void range_writer_decide(void *context, uint32_t probability, int bit)

@@ -14,8 +14,8 @@ struct range_writer {
 
 void range_writer_begin(struct range_writer *writer);
 
-// As struct delta_range.write.
-void range_writer_decide(void *writer, uint32_t probability, int bit);
+// As struct delta_range.write; context: struct range_writer.
+void range_writer_decide(void *context, uint32_t probability, int bit);
 
 // Ends the patch. Zeros at the end are left out: the decoder supplies them.
 void range_writer_end(struct range_writer *writer);
