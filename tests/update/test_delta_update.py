@@ -17,6 +17,7 @@ PAYLOAD = filler("payload", 200_000)
 CHANGED = PAYLOAD[:100_000] + b"something new..\0" * 10 + PAYLOAD[100_000:160_000] + filler("other", 120_000) + PAYLOAD[160_000:]
 OLD = image(first=descriptor(version="1.0.0") + PAYLOAD)
 NEW = image(first=descriptor(version="2.0.0") + CHANGED)
+PATCHES = {}  # made once per run: the same files give the same patch (tests/cli/test_delta.py)
 
 
 @pytest.fixture
@@ -28,10 +29,13 @@ def old(program):
 
 @pytest.fixture
 def make_patch(program, old):
-    def make(*options, new=NEW, base=old):
-        (program.folder / "new.bin").write_bytes(new)
-        program.done("delta", "create", *options, base, program.folder / "new.bin", program.folder / "out.patch")
-        return (program.folder / "out.patch").read_bytes()
+    def make(*options, base=old):
+        key = options, base.read_bytes()
+        if key not in PATCHES:
+            (program.folder / "new.bin").write_bytes(NEW)
+            program.done("delta", "create", *options, base, program.folder / "new.bin", program.folder / "out.patch")
+            PATCHES[key] = (program.folder / "out.patch").read_bytes()
+        return PATCHES[key]
     return make
 
 
