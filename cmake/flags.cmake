@@ -18,6 +18,8 @@ target_compile_options(ota_flags INTERFACE
     $<$<BOOL:${OTA_WERROR}>:-Werror>)
 # Inside this tree an ignored esp_err_t does not compile; applications keep ESP-IDF's freedom.
 target_compile_definitions(ota_flags INTERFACE OTA_STRICT=1)
+# One section a function, so that firmware (cmake/package.cmake) carries only what it uses.
+add_compile_options(-ffunction-sections -fdata-sections)
 if(OTA_SANITIZE)
     add_compile_options(-fsanitize=${OTA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     add_link_options(-fsanitize=${OTA_SANITIZE})

@@ -5,6 +5,8 @@
 # tools/check_layers.py compares includes and undefined symbols with ${CMAKE_BINARY_DIR}/layers.json.
 
 define_property(GLOBAL PROPERTY OTA_LAYERS BRIEF_DOCS "JSON rows written to layers.json")
+define_property(GLOBAL PROPERTY OTA_COMPONENTS BRIEF_DOCS "Components; those with sources also in OTA_COMPONENTS_BUILT")
+define_property(GLOBAL PROPERTY OTA_COMPONENTS_BUILT BRIEF_DOCS "Components that have objects")
 define_property(GLOBAL PROPERTY OTA_PORTS BRIEF_DOCS "Object libraries that implement the seams")
 
 function(_ota_record kind name requires priv_requires)
@@ -43,6 +45,12 @@ function(_ota_library name type kind)
     set_target_properties(${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON
         ARCHIVE_OUTPUT_NAME ota_${name})
     _ota_record(${kind} ${name} "${arg_REQUIRES}" "${arg_PRIV_REQUIRES}")
+    if(kind STREQUAL component)
+        set_property(GLOBAL APPEND PROPERTY OTA_COMPONENTS ${name})
+        if(arg_SRCS)
+            set_property(GLOBAL APPEND PROPERTY OTA_COMPONENTS_BUILT ${name})
+        endif()
+    endif()
     if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/test/CMakeLists.txt AND BUILD_TESTING)
         add_subdirectory(test)
     endif()
@@ -84,7 +92,7 @@ function(ota_test name)
             ${PROJECT_SOURCE_DIR}/components/${arg_PRIVATE_OF}/src)
     endif()
     if(NOT arg_TIMEOUT)
-        set(arg_TIMEOUT 60)
+        set(arg_TIMEOUT 300) # a hang is noticed, a busy machine is none
     endif()
     if(NOT arg_LABELS)
         set(arg_LABELS unit)

@@ -5,6 +5,7 @@ device    makes devices: device("dev", factory=image) -> Device
 server    a real nginx for this test alone; see support/nginx.py for what it serves
 site      a folder of this test alone on an nginx that the whole run shares, which saves its start: serve(), url()
 certs     throwaway certificates, made once per run and only read
+esp_*     the fixtures that users have, too: tools/pytest-esp-ota
 esptool, espsecure   Espressif's own tools as judges; skips when it could not be installed, fails under REQUIRE_JUDGES=1
 """
 
@@ -13,9 +14,22 @@ import subprocess
 
 import pytest
 
+pytest.register_assert_rewrite("pytest_esp_ota")  # before it is imported by what follows
+pytest_plugins = ["pytest_esp_ota"]
+
 from certs import Certificates
 from esp_ota import ROOT, Device, Program, find_program
 from nginx import Nginx
+
+
+@pytest.fixture(scope="session")
+def esp_ota_program():
+    return find_program()
+
+
+@pytest.fixture(scope="session")
+def esp_certificates(certs):
+    return certs
 
 
 @pytest.fixture

@@ -27,11 +27,11 @@ from pathlib import Path
 ROWS = [
     ["esp_common"],
     ["freertos"],
-    ["log", "esp_app_format"],
+    ["log", "esp_app_format", "esp_timer", "esp_driver_gpio", "unity"],
     ["esp_system", "esp_event"],
-    ["spi_flash", "efuse"],
-    ["bootloader_support", "ota_stage"],
-    ["esp_partition", "partition_table", "esp_crt_bundle"],
+    ["spi_flash", "efuse", "esp_netif"],
+    ["bootloader_support", "ota_stage", "esp_wifi", "protocol_examples_common", "esp_hw_support"],
+    ["esp_partition", "partition_table", "esp_crt_bundle", "mbedtls"],
     ["app_update", "esp_http_client", "nvs_flash"],
     ["esp_https_ota", "esp_delta_ota", "esp_encrypted_img"],
 ]

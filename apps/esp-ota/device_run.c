@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
     30 // chosen: longer than the self-tests of ESP-IDF's examples, shorter than patience
 #define WATCHDOG_MAX_S 86400 // chosen: a day
 #define BOOTS_MAX      UINT32_MAX
+#define SLEEP_MAX_MS   1000 // chosen: nobody has to wait for it
 
 /** Everything about one run. */
 struct run {
@@ -111,8 +113,11 @@ static void tell_death(struct run *r)
         say(r, 'E', "task watchdog: no sign of life%s", trial);
         break;
     case DEVICE_END_DEEP_SLEEP:
-        say(r, 'I', "deep sleep for %llu us: nobody wakes the device",
-            (unsigned long long)death->sleep_us);
+        if (death->sleep_us > 0) {
+            say(r, 'I', "deep sleep for %llu us", (unsigned long long)death->sleep_us);
+        } else {
+            say(r, 'I', "deep sleep without a timer: nobody wakes the device");
+        }
         break;
     case DEVICE_END_IDLE:
         say(r, 'I', "no task is left%s", trial);
@@ -163,23 +168,35 @@ static bool is_crash(enum device_end end)
     return end == DEVICE_END_PANIC || end == DEVICE_END_WATCHDOG || end == DEVICE_END_INT_WATCHDOG;
 }
 
+// Time does not matter to who sleeps, but a device that does nothing else must leave the host some peace.
+static bool is_switched_off_asleep(const struct run *r)
+{
+    struct pollfd stop = {.fd = r->stop_fd, .events = POLLIN};
+    uint64_t ms = r->death.sleep_us / 1000;
+    return poll(&stop, 1, ms < SLEEP_MAX_MS ? (int)ms : SLEEP_MAX_MS) > 0;
+}
+
 // What the end of a life means for the run. An image on trial that has nothing left to run has failed its trial.
 static int after_life(struct run *r)
 {
     enum device_end end = r->death.end;
     r->reset = device_reset_after(end);
-    if (end == DEVICE_END_SWITCHED_OFF) {
-        r->ended = "switched_off";
-    } else if (end == DEVICE_END_DEEP_SLEEP) {
+    bool is_off = end == DEVICE_END_SWITCHED_OFF;
+    if (end == DEVICE_END_DEEP_SLEEP && r->death.sleep_us == 0) {
         r->ended = "deep_sleep";
     } else if (end == DEVICE_END_IDLE && !r->death.is_unconfirmed) {
         r->ended = "idle";
-    } else if (r->max_boots > 0 && r->life >= r->max_boots) {
+    } else if (!is_off && r->max_boots > 0 && r->life >= r->max_boots) {
         r->ended = "max_boots";
         if (is_crash(end)) {
             return cli_fail("%s: the last of %u boots ended with a %s", r->path,
                             (unsigned)r->max_boots, device_end_name(end));
         }
+    } else if (end == DEVICE_END_DEEP_SLEEP) {
+        is_off = is_switched_off_asleep(r);
+    }
+    if (is_off) {
+        r->ended = "switched_off";
     }
     return CLI_DONE;
 }
@@ -207,6 +224,7 @@ static int live(struct run *r)
     struct device_life_options options = {
         .path = r->path,
         .chip = r->chip,
+        .flash_key = cli_flash_key(),
         .reset = r->reset,
         .rollback = r->rollback,
         .watchdog_ms = r->watchdog_s * 1000,
@@ -303,6 +321,7 @@ enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK, OPT_MAX_BOOTS, OPT_WATCHDOG };
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
+    {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
     {"max-boots", required_argument, NULL, OPT_MAX_BOOTS},
     {"watchdog", required_argument, NULL, OPT_WATCHDOG},
@@ -381,10 +400,12 @@ const struct cli_command device_run_command = {
         "                     esp_task_wdt_reset() for S seconds is reset; 30 if not given, 0: "
         "never\n"
         "  --chip C           its chip, if neither FLASH.efuse nor an image tells\n"
+        "  --flash-key FILE   key of an encrypted flash, if it is not FLASH.key\n"
         "  --json             one object a boot, one a line, and one at the end; the program's "
         "output goes to\n"
         "                     standard error\n\n"
-        "Exit code 0: switched off, --max-boots reached, deep sleep, or no task left; 1: nothing "
+        "Exit code 0: switched off, --max-boots reached, deep sleep without a timer, or no task "
+        "left; 1: nothing "
         "boots or can be\n"
         "run, or the last boot of --max-boots ended with a crash or a watchdog.\n\n"
         "example:  esp-ota device run --flash dev.bin --max-boots 3\n",

@@ -49,7 +49,7 @@ static void add_event(struct rehearse_result *result, enum rehearse_activity act
         last->end_ns = end_ns;
         return;
     }
-    if (result->event_count == result->event_capacity) {
+    if (!result->events || result->event_count == result->event_capacity) {
         size_t capacity = result->event_capacity ? result->event_capacity * 2 : 1024;
         struct rehearse_event *more = realloc(result->events, capacity * sizeof(*more));
         if (!more) {

@@ -1,4 +1,4 @@
-"""alive(...) makes a device with firmware in its first slot; see live_device.Life."""
+"""alive(...) makes a device with firmware in its first slot; see live_device.Life. The plugin's esp_device for this tree."""
 
 import pytest
 
@@ -12,4 +12,12 @@ def firmware_elf():
 
 @pytest.fixture
 def alive(program, firmware_elf):
-    return lambda **settings: Life(program, firmware_elf, **settings)
+    made = []
+
+    def make(**settings):
+        made.append(Life(program, firmware_elf, **settings))
+        return made[-1]
+
+    yield make
+    for device in made:
+        device.switch_off()

@@ -79,7 +79,7 @@ def test_confirmed_firmware_may_take_its_time(alive):
 def test_without_rollback_nothing_is_on_trial(alive):
     device = alive()
     device.install(device.pack("2-crash"))
-    boots, last, _ = device.run(2, "--rollback", "off", code=1)
+    boots, last, _ = device.run(2, "--rollback", "off", exit_code=1)
     assert [boot["version"] for boot in boots] == ["2-crash", "2-crash"]
     assert "ended with a panic" in last["error"]
 
@@ -95,9 +95,16 @@ def test_a_program_built_without_rollback_is_not_on_trial_unless_asked_for(alive
     assert [boot["version"] for boot in device.run(2, "--rollback", "on")[0]] == ["2-forget", "1"]
 
 
-def test_deep_sleep_is_reported_and_ends_the_run(alive):
-    boots, last, _ = alive(first="1-sleep").run(5)
-    assert len(boots) == 1 and boots[0]["end"] == "deep_sleep" and boots[0]["sleep_us"] == 5000000
+def test_a_device_wakes_from_deep_sleep_when_its_timer_says_so(alive):
+    boots, last, _ = alive(first="1-sleep").run(2)
+    assert [(boot["end"], boot["sleep_us"], boot["reset"]) for boot in boots] == [
+        ("deep_sleep", 5000000, "POWERON"), ("deep_sleep", 5000000, "DEEPSLEEP")]
+    assert last["ended"] == "max_boots"
+
+
+def test_deep_sleep_without_a_timer_ends_the_run(alive):
+    boots, last, _ = alive(first="1-coma").run(5)
+    assert len(boots) == 1 and boots[0]["end"] == "deep_sleep" and boots[0]["sleep_us"] == 0
     assert boots[0]["next_reset"] == "DEEPSLEEP" and last["ended"] == "deep_sleep"
 
 
@@ -116,21 +123,21 @@ def test_a_killed_program_is_a_power_cut(alive):
 
 def test_firmware_of_real_silicon_is_verified_and_not_run(alive, program):
     image = program.firmware("esp32.bin", chip="esp32")
-    boots, last, _ = alive(chip="esp32", first=image).run(2, code=1)
+    boots, last, _ = alive(chip="esp32", first=image).run(2, exit_code=1)
     assert boots[0]["slot"] == "ota_0" and boots[0]["tries"][0]["verdict"] == "ok" and "end" not in boots[0]
     assert last["ended"] == "not_runnable" and "not run" in last["error"]
 
 
 def test_an_image_that_carries_data_is_not_run(alive, program):
     image = program.firmware("data.bin", chip="linux")
-    _, last, _ = alive(first=image).run(2, code=1)
+    _, last, _ = alive(first=image).run(2, exit_code=1)
     assert "carries no program" in last["error"]
 
 
 def test_nothing_to_boot_is_said(alive):
     device = alive()
     device.overwrite(0x10000, b"\0")
-    boots, last, _ = device.run(2, code=1)
+    boots, last, _ = device.run(2, exit_code=1)
     assert boots[0]["slot"] is None and last["ended"] == "nothing_boots"
 
 
@@ -256,3 +263,39 @@ def test_wrong_usage_is_said(program, arguments, sentence):
 def test_a_missing_flash_is_an_error(program):
     run = program.run("device", "run", "--flash", "none.bin", "--json")
     assert run.returncode == 1 and '"ended":"unusable"' in run.stdout and "none.bin" in run.stderr
+
+
+# ---- what firmware starts itself --------------------------------------------------------------------------------------
+
+
+def is_gone(pid):
+    """Ended; perhaps nobody has waited for it yet."""
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def wait_until_gone(pid):
+    deadline = time.monotonic() + 30  # nothing tells us when the kernel has ended what was killed
+    while not is_gone(pid):
+        assert time.monotonic() < deadline, f"process {pid} lives on"
+        time.sleep(0.01)
+
+
+def test_power_off_ends_what_the_firmware_started(alive):
+    device = alive(first="1-parent")
+    power = device.power_on()
+    child = power.expect(r"started process (\d+)")[1]
+    power.expect("confirmed")
+    assert not is_gone(child)
+    assert power.cut() == 0
+    wait_until_gone(child)
+
+
+def test_what_firmware_started_ends_with_it(alive):
+    device = alive(first="1-orphan")
+    power = device.power_on()
+    child = power.expect(r"started process (\d+)")[1]
+    assert power.wait() == 0 and power.ended["ended"] == "idle"
+    wait_until_gone(child)

@@ -43,7 +43,7 @@ def test_v2_that_hangs_gives_way_to_v1(alive, site):
 def test_a_program_for_real_silicon_is_refused_by_the_running_firmware(alive, site):
     device = alive(first="1-update")
     serve(device, site, device.program.firmware("esp32.bin", chip="esp32"))
-    boots, _, _ = device.run(1, code=1)  # the firmware aborts
+    boots, _, _ = device.run(1, exit_code=1)  # the firmware aborts
     assert boots[0]["end"] == "panic"
     assert device.states() == ["VALID", None]
 
@@ -82,4 +82,4 @@ def test_many_updates_in_a_row_leave_no_leak_no_growth_and_no_drift(alive, site)
     assert samples[0][0] == samples[1][0], "descriptors leak"
     assert samples[1][1] - samples[0][1] < 2048, f"the supervisor grows: {samples}"
     left = sorted(path.name for path in device.program.folder.iterdir())
-    assert left == sorted({"dev.bin", "dev.bin.efuse", "table.csv", "odd-loop.bin", "even-loop.bin", "url", "ca.pem", "console"}), left
+    assert left == sorted({"dev.bin", "dev.bin.efuse", "dev.csv", "odd-loop.bin", "even-loop.bin", "url", "ca.pem", "console"}), left

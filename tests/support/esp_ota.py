@@ -2,11 +2,12 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
+import pytest_esp_ota
+from pytest_esp_ota.program import LIMIT_SECONDS  # noqa: F401, for those who run programs themselves
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-LIMIT_SECONDS = 120  # no command of a test takes longer; a hang is a failure with a name
 
 # fact: layout of ESP-IDF's partitions_two_ota.csv
 TWO_OTA_CSV = """\
@@ -54,38 +55,8 @@ def find_program():
     raise FileNotFoundError("esp-ota is not built: cmake --preset dev && cmake --build build/dev")
 
 
-class Program:
-    """Runs esp-ota and keeps the command line for the message of a failing test."""
-
-    def __init__(self, path, folder):
-        self.path = Path(path)
-        self.folder = Path(folder)
-
-    def run(self, *args, env=None):
-        """The finished process, whatever its exit code; stdout and stderr as text."""
-        command = [str(self.path), *map(str, args)]
-        result = subprocess.run(command, cwd=self.folder, text=True, errors="replace", capture_output=True, stdin=subprocess.DEVNULL,
-                                timeout=LIMIT_SECONDS, env={**os.environ, **(env or {})})
-        result.shown = f"$ {' '.join(command)}\n{result.stdout}{result.stderr}exit code {result.returncode}"
-        assert result.returncode in (0, 1, 2), f"neither done, failed nor wrong usage:\n{result.shown}"
-        return result
-
-    def done(self, *args, **more):
-        result = self.run(*args, **more)
-        assert result.returncode == 0, result.shown
-        return result
-
-    def failed(self, *args, **more):
-        result = self.run(*args, **more)
-        assert result.returncode == 1, result.shown
-        assert result.stderr.strip(), f"it failed without a word:\n{result.shown}"
-        return result
-
-    def json(self, *args, exit_code=0):
-        """The parsed answer of a command with --json."""
-        result = self.run(*args, "--json")
-        assert result.returncode == exit_code, result.shown
-        return json.loads(result.stdout)
+class Program(pytest_esp_ota.Program):
+    """The plugin's, and images that carry no program."""
 
     def firmware(self, name, chip="esp32", project="hello", version="1.0.0", secure_version=None, size=None):
         """Builds a valid image and returns its path."""

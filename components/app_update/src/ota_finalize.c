@@ -389,6 +389,19 @@ static esp_err_t give_up(const struct pending *pending, esp_err_t why)
     return err == ESP_OK ? why : err;
 }
 
+// A cut while the record was written can have left it with bits that decay before the copy is done: programmed once more
+// they are firm.
+static esp_err_t refresh_record(const struct pending *pending)
+{
+    struct ota_tail_header header;
+    int sector;
+    esp_err_t err = ota_tail_read(pending->holder, &header, &sector);
+    if (err == ESP_OK && sector == pending->sector) {
+        err = ota_tail_write(pending->holder, sector, &header);
+    }
+    return err == ESP_OK ? esp_flash_sync(pending->holder->flash_chip) : err;
+}
+
 static esp_err_t finish(const struct pending *pending)
 {
     const struct ota_tail_copy *copy = &pending->copy;
@@ -425,7 +438,8 @@ static esp_err_t finish(const struct pending *pending)
         return err;
     }
     ESP_LOGW(TAG, "completing the interrupted copy from %s to %s", src.label, dst.label);
-    return copy_and_clear(&src, &dst, pending);
+    err = refresh_record(pending);
+    return err != ESP_OK ? err : copy_and_clear(&src, &dst, pending);
 }
 
 static bool concerns(const struct pending *pending, const esp_partition_t *partition)

@@ -1,7 +1,10 @@
 // Erasing costs far more than programming, and a large unit hardly more than a small one (W25Q32JV: 64 KiB in 150 ms, 4 KiB in
-// 45 ms). So a sector is left alone when it is blank or holds the bytes already, and anything else is erased in the largest
-// unit that begins there: one whose first sector has changed has as a rule changed altogether, and where the first was
-// kept, the sectors behind it are decided one by one.
+// 45 ms). So a sector that holds the bytes already is not erased, and anything else is, in the largest unit that begins there:
+// one whose first sector has changed has as a rule changed altogether, and where the first was kept, the sectors behind it
+// are decided one by one.
+//
+// A cut can leave bits that look right and decay some power-ons later. Programmed bits become firm when they are programmed
+// once more, so what is kept is programmed all the same. Erased bits do not, so what looks blank is erased all the same.
 
 #include "ota_room.h"
 
@@ -34,25 +37,20 @@ static bool is_known(const struct ota_room *room)
            room->ready_end + room->partition->erase_size <= room->known_end;
 }
 
-// Whether the sector at ready_end holds data, or is blank where data is NULL. Ends at the first byte that differs.
+// Whether the sector at ready_end holds data. Ends at the first byte that differs.
 static esp_err_t holds(const struct ota_room *room, const uint8_t *data, bool *out)
 {
-    uint8_t blank[VIEW_CHUNK];
     uint8_t chunk[VIEW_CHUNK];
-    memset(blank, 0xFF, sizeof(blank));
     *out = true;
     for (uint32_t at = 0; at < room->partition->erase_size && *out; at += VIEW_CHUNK) {
         uint32_t offset = room->ready_end + at;
         const uint8_t *cells = room->mapped ? room->mapped + offset : chunk;
-        esp_err_t err = ESP_OK;
-        if (!room->mapped) {
-            err = data ? esp_partition_read(room->partition, offset, chunk, VIEW_CHUNK)
-                       : esp_partition_read_raw(room->partition, offset, chunk, VIEW_CHUNK);
-        }
+        esp_err_t err =
+            room->mapped ? ESP_OK : esp_partition_read(room->partition, offset, chunk, VIEW_CHUNK);
         if (err != ESP_OK) {
             return err;
         }
-        *out = memcmp(cells, data ? data + at : blank, VIEW_CHUNK) == 0;
+        *out = memcmp(cells, data + at, VIEW_CHUNK) == 0;
     }
     return ESP_OK;
 }
@@ -96,19 +94,10 @@ static esp_err_t erase_unit(struct ota_room *room)
     return err;
 }
 
-// Moves ready_end over blank sectors, as far as bytes are there for them.
-static esp_err_t use_blank_sectors(struct ota_room *room, uint32_t len)
+// Nothing would be programmed there that makes it firm.
+static bool is_blank(const uint8_t *data, uint32_t len)
 {
-    uint32_t end = room->ready_end + len;
-    bool is_blank = true;
-    while (is_blank && room->ready_end < end && is_known(room)) {
-        esp_err_t err = holds(room, NULL, &is_blank);
-        if (err != ESP_OK) {
-            return err;
-        }
-        room->ready_end += is_blank ? room->partition->erase_size : 0;
-    }
-    return ESP_OK;
+    return data[0] == 0xFF && memcmp(data, data + 1, len - 1) == 0;
 }
 
 static esp_err_t keep_equal_sectors(struct ota_room *room, const uint8_t *data, uint32_t len)
@@ -116,6 +105,9 @@ static esp_err_t keep_equal_sectors(struct ota_room *room, const uint8_t *data, 
     uint32_t sector = room->partition->erase_size;
     bool is_equal = true;
     for (uint32_t at = 0; is_equal && len - at >= sector && is_known(room); at += sector) {
+        if (is_blank(data + at, sector)) {
+            return ESP_OK;
+        }
         esp_err_t err = holds(room, data + at, &is_equal);
         if (err != ESP_OK) {
             return err;
@@ -125,16 +117,11 @@ static esp_err_t keep_equal_sectors(struct ota_room *room, const uint8_t *data, 
     return ESP_OK;
 }
 
-esp_err_t ota_room_make(struct ota_room *room, const uint8_t *data, uint32_t len, uint32_t *kept)
+esp_err_t ota_room_make(struct ota_room *room, const uint8_t *data, uint32_t len)
 {
     uint32_t start = room->ready_end;
     esp_err_t err = keep_equal_sectors(room, data, len);
-    *kept = room->ready_end - start;
-    if (err != ESP_OK || *kept > 0) {
-        return err;
-    }
-    err = use_blank_sectors(room, len);
-    return err == ESP_OK && room->ready_end == start ? erase_unit(room) : err;
+    return err != ESP_OK || room->ready_end > start ? err : erase_unit(room);
 }
 
 esp_err_t ota_room_make_ahead(struct ota_room *room, uint32_t position)
@@ -146,7 +133,5 @@ esp_err_t ota_room_make_ahead(struct ota_room *room, uint32_t position)
     if (room->ready_end >= erase_limit(room) || room->ready_end - position >= ahead) {
         return ESP_ERR_NOT_FOUND;
     }
-    uint32_t start = room->ready_end;
-    esp_err_t err = use_blank_sectors(room, room->partition->erase_size);
-    return err == ESP_OK && room->ready_end == start ? erase_unit(room) : err;
+    return erase_unit(room);
 }

@@ -13,7 +13,7 @@ struct ota_room {
     uint32_t image_end;    // 0: not known
     uint32_t unit_max;     // largest erase at once; 0: whatever the chip has
     uint32_t ahead;        // may be erased although nothing is known of what comes
-    // Between these, no power cut can have left cells that are not what they seem: what is blank or right is used as it is.
+    // Between these, no power cut can have left a sector half erased: what is right is not erased.
     uint32_t known_from;
     uint32_t known_end;
 };
@@ -25,10 +25,9 @@ void ota_room_begin(struct ota_room *room, const esp_partition_t *partition, uin
 // The power may have been cut while something was written from offset on.
 void ota_room_suspect(struct ota_room *room, uint32_t offset);
 
-// Makes room from ready_end on, where the len bytes of data are to stand. *kept: how many of them stand there already; 0: at
-// least a sector was made ready for programming. Cut: sectors from ready_end on hold anything.
-esp_err_t ota_room_make(struct ota_room *room, const uint8_t *data, uint32_t len,
-                        uint32_t *kept) ESP_MUST_CHECK;
+// Makes room from ready_end on, where the len bytes of data are to stand, for a part of them at least. The room may hold them
+// already; they are to be programmed all the same. Cut: sectors from ready_end on hold anything.
+esp_err_t ota_room_make(struct ota_room *room, const uint8_t *data, uint32_t len) ESP_MUST_CHECK;
 
 // Erases one unit before its bytes are there. ESP_ERR_NOT_FOUND: nothing to do, position being that of the next byte.
 esp_err_t ota_room_make_ahead(struct ota_room *room, uint32_t position) ESP_MUST_CHECK;

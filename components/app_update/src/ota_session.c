@@ -591,12 +591,11 @@ static void yield(const struct ota_session *session)
 static esp_err_t write_part(struct ota_session *session, const uint8_t *data, uint32_t offset,
                             uint32_t len, uint32_t *done)
 {
-    uint32_t kept = 0;
     uint32_t room = len;
     esp_err_t err = ESP_OK;
     if (session->erases_on_the_fly) {
         if (offset == session->room.ready_end) {
-            err = ota_room_make(&session->room, data, len, &kept);
+            err = ota_room_make(&session->room, data, len);
             yield(session);
         }
         room = session->room.ready_end - offset;
@@ -604,10 +603,6 @@ static esp_err_t write_part(struct ota_session *session, const uint8_t *data, ui
     *done = room < len ? room : len;
     if (err != ESP_OK) {
         return err;
-    }
-    if (kept > 0) {
-        *done = kept;
-        return note_written(session, data, offset, kept);
     }
     err = program(session, data, offset, *done);
     yield(session);

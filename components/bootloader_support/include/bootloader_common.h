@@ -48,6 +48,9 @@ esp_err_t bootloader_common_get_sha256_of_partition(uint32_t address, uint32_t s
 esp_err_t bootloader_common_check_chip_validity(const esp_image_header_t *img_hdr,
                                                 esp_image_type type) ESP_MUST_CHECK;
 
+/** Whether the bootloader noted a factory reset in memory that outlives a reset: never, there is no such memory. */
+bool bootloader_common_get_rtc_retain_mem_factory_reset_state(void);
+
 #ifdef __cplusplus
 }
 #endif

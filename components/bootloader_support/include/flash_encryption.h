@@ -6,7 +6,9 @@
  */
 #pragma once
 
+#ifndef __cplusplus
 #include <stdatomic.h>
+#endif
 
 #include "crypto_ops.h"
 #include "esp_app_format.h"
@@ -33,7 +35,11 @@ struct flash_encryption {
     uint32_t crypt_config;
     struct crypto_aes *data;
     struct crypto_aes *tweak; // XTS only
-    atomic_flag lock;         // the port's AES is for one thread
+#ifdef __cplusplus
+    bool lock; // C++17 has no C atomics; of the same size, and not for its eyes
+#else
+    atomic_flag lock; // the port's AES is for one thread
+#endif
 };
 
 /** The scheme a chip has. */

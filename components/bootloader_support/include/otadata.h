@@ -57,7 +57,8 @@ esp_err_t otadata_read(esp_flash_t *chip, uint32_t address,
                        esp_ota_select_entry_t records[OTADATA_RECORD_COUNT]) ESP_MUST_CHECK;
 
 /**
- * Makes everything before durable, replaces one record, reads it back and makes that durable.
+ * Makes everything before durable, replaces one record, reads it back and makes that durable. One that stands there already
+ * is programmed once more and never erased.
  * @return ESP_OK; ESP_ERR_FLASH_OP_FAIL: it does not read back as written; or the flash error
  * Cut: the other record is untouched; this one is the old one, gone, or whole: its CRC stands last in one write.
  */

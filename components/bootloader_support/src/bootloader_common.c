@@ -180,3 +180,8 @@ int bootloader_common_get_active_otadata(esp_ota_select_entry_t *two_otadata)
 {
     return two_otadata ? otadata_active(two_otadata) : OTADATA_NONE;
 }
+
+bool bootloader_common_get_rtc_retain_mem_factory_reset_state(void)
+{
+    return false;
+}

@@ -103,23 +103,34 @@ esp_err_t otadata_read(esp_flash_t *chip, uint32_t address,
     return ESP_OK;
 }
 
+static esp_err_t holds(esp_flash_t *chip, uint32_t address, const esp_ota_select_entry_t *record,
+                       bool *out)
+{
+    esp_ota_select_entry_t found;
+    esp_err_t err = flash_plain_read(chip, &found, address, sizeof(found));
+    if (err == ESP_OK) {
+        *out = memcmp(&found, record, sizeof(found)) == 0;
+    }
+    return err;
+}
+
+// A record that stands there already is not erased, as a cut would leave none; programming it once more makes it firm if a
+// cut has left bits that would decay.
 static esp_err_t replace_record(esp_flash_t *chip, uint32_t address,
                                 const esp_ota_select_entry_t *record)
 {
-    esp_err_t err = esp_flash_erase_region(chip, address, OTADATA_SECTOR_SIZE);
-    if (err != ESP_OK) {
-        return err;
+    bool is_there = false;
+    esp_err_t err = holds(chip, address, record, &is_there);
+    if (err == ESP_OK && !is_there) {
+        err = esp_flash_erase_region(chip, address, OTADATA_SECTOR_SIZE);
     }
-    err = flash_plain_write(chip, record, address, sizeof(*record));
-    if (err != ESP_OK) {
-        return err;
+    if (err == ESP_OK) {
+        err = flash_plain_write(chip, record, address, sizeof(*record));
     }
-    esp_ota_select_entry_t back;
-    err = flash_plain_read(chip, &back, address, sizeof(back));
-    if (err == ESP_OK && memcmp(&back, record, sizeof(back)) != 0) {
-        err = ESP_ERR_FLASH_OP_FAIL;
+    if (err == ESP_OK) {
+        err = holds(chip, address, record, &is_there);
     }
-    return err;
+    return err == ESP_OK && !is_there ? ESP_ERR_FLASH_OP_FAIL : err;
 }
 
 esp_err_t otadata_write(esp_flash_t *chip, uint32_t address, int index,

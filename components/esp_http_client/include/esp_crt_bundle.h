@@ -30,6 +30,12 @@ void esp_crt_bundle_detach(mbedtls_ssl_config *conf);
  */
 esp_err_t esp_crt_bundle_set(const uint8_t *x509_bundle, size_t bundle_size);
 
+/**
+ * Ours: certificates that the bundle holds beside the system's store, as CONFIG_MBEDTLS_CUSTOM_CERTIFICATE_BUNDLE adds them to
+ * ESP-IDF's; a second call replaces them. Without effect after esp_crt_bundle_set(). The bytes are copied. Errors: as there.
+ */
+esp_err_t esp_crt_bundle_add(const uint8_t *certificates, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

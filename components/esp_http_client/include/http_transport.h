@@ -47,7 +47,7 @@ struct http_url {
 enum http_trust {
     HTTP_TRUST_NONE,         // nobody: a TLS connection must be refused
     HTTP_TRUST_CERTIFICATES, // the certificates in `ca`
-    HTTP_TRUST_SYSTEM,       // the system's store
+    HTTP_TRUST_SYSTEM,       // the system's store, and the certificates in `ca` if there are any
 };
 
 /** Bytes of a certificate or key: PEM or DER, told apart by content. len 0: PEM that ends with NUL. */

@@ -246,7 +246,7 @@ static esp_err_t take_credentials(struct esp_http_client *client)
 static esp_err_t take_interface(struct esp_http_client *client)
 {
 #ifdef IFNAMSIZ
-    if (client->config.if_name) {
+    if (client->config.if_name && client->config.if_name->ifr_name[0] != '\0') {
         char name[sizeof(client->config.if_name->ifr_name) + 1] = {0};
         memcpy(name, client->config.if_name->ifr_name, sizeof(name) - 1);
         return http_client_replace(&client->interface, name);

@@ -11,9 +11,10 @@ struct bundle_choice {
     bool attached;
 };
 
-// ESP-IDF's interface makes both stores single.
+// ESP-IDF's interface makes the stores single.
 static struct http_blob s_global_store;
 static struct http_blob s_bundle;
+static struct http_blob s_beside_system;
 
 static void drop(struct http_blob *blob)
 {
@@ -87,16 +88,24 @@ void esp_crt_bundle_detach(mbedtls_ssl_config *conf)
     }
 }
 
+static bool is_certificate(const uint8_t *bytes, size_t size)
+{
+    static const char PEM[] = "-----BEGIN";
+    bool is_pem = bytes && size >= sizeof(PEM) && memcmp(bytes, PEM, sizeof(PEM) - 1) == 0;
+    bool is_der = bytes && size > 4 && bytes[0] == 0x30; // fact: ASN.1 SEQUENCE
+    return is_pem || is_der;
+}
+
 esp_err_t esp_crt_bundle_set(const uint8_t *x509_bundle, size_t bundle_size)
 {
-    static const char pem[] = "-----BEGIN";
-    bool is_pem =
-        x509_bundle && bundle_size >= sizeof(pem) && memcmp(x509_bundle, pem, sizeof(pem) - 1) == 0;
-    bool is_der = x509_bundle && bundle_size > 4 && x509_bundle[0] == 0x30; // fact: ASN.1 SEQUENCE
-    if (!is_pem && !is_der) {
-        return ESP_ERR_INVALID_ARG;
-    }
-    return keep(&s_bundle, x509_bundle, bundle_size);
+    return is_certificate(x509_bundle, bundle_size) ? keep(&s_bundle, x509_bundle, bundle_size)
+                                                    : ESP_ERR_INVALID_ARG;
+}
+
+esp_err_t esp_crt_bundle_add(const uint8_t *certificates, size_t size)
+{
+    return is_certificate(certificates, size) ? keep(&s_beside_system, certificates, size)
+                                              : ESP_ERR_INVALID_ARG;
 }
 
 static void trust_bundle(struct esp_http_client *client, struct http_transport_settings *settings)
@@ -109,7 +118,7 @@ static void trust_bundle(struct esp_http_client *client, struct http_transport_s
         settings->setup_code = ESP_ERR_MBEDTLS_SSL_SETUP_FAILED;
         return;
     }
-    settings->ca = s_bundle;
+    settings->ca = s_bundle.data ? s_bundle : s_beside_system;
     settings->trust = s_bundle.data ? HTTP_TRUST_CERTIFICATES : HTTP_TRUST_SYSTEM;
 }
 

@@ -125,6 +125,18 @@ static esp_err_t rewrite_sector(const struct copy *copy, uint32_t at, const uint
     return err;
 }
 
+/** A sector that is right may have been left so by a power cut, with bits that would decay: programmed once more they are firm. A
+ *  bit that is to stay erased has none to program, so where there is nothing else the sector is erased. */
+static esp_err_t refresh_sector(const struct copy *copy, uint32_t at, const uint8_t *wanted,
+                                uint32_t len)
+{
+    bool is_blank = len > 0 && wanted[0] == 0xFF && memcmp(wanted, wanted + 1, len - 1) == 0;
+    if (is_blank) {
+        return rewrite_sector(copy, at, wanted, len);
+    }
+    return len > 0 ? esp_partition_write(copy->dest, copy->dest_offset + at, wanted, len) : ESP_OK;
+}
+
 /** Brings the sector at bytes behind dest_offset to its final content. */
 static esp_err_t copy_sector(const struct copy *copy, uint32_t at, uint8_t *sector)
 {
@@ -140,7 +152,10 @@ static esp_err_t copy_sector(const struct copy *copy, uint32_t at, uint8_t *sect
     if (err == ESP_OK) {
         err = compare_sector(copy, at, sector, len, &is_equal);
     }
-    return err == ESP_OK && !is_equal ? rewrite_sector(copy, at, sector, len) : err;
+    if (err != ESP_OK || !is_equal) {
+        return err == ESP_OK ? rewrite_sector(copy, at, sector, len) : err;
+    }
+    return refresh_sector(copy, at, sector, len);
 }
 
 esp_err_t esp_partition_copy(const esp_partition_t *dest_part, uint32_t dest_offset,

@@ -50,7 +50,7 @@ static void the_largest_size_means_the_whole_source_and_the_whole_destination(vo
     assert_int_equal(byte, 0xFF);
 }
 
-static void a_second_copy_changes_nothing(void **state)
+static void a_second_copy_erases_nothing_and_makes_firm_what_is_there(void **state)
 {
     (void)state;
     const esp_partition_t *dest = fixture_find("ota_1");
@@ -59,7 +59,7 @@ static void a_second_copy_changes_nothing(void **state)
     assert_int_equal(esp_partition_copy(dest, 0, fixture_find("ota_0"), 0, 8193), ESP_OK);
     struct nor_flash_stats after = nor_flash_get_stats(esp_flash_default_chip);
     assert_int_equal(after.erase_count, before.erase_count);
-    assert_int_equal(after.program_count, before.program_count);
+    assert_int_equal(after.program_count, before.program_count + 3); // sectors
 }
 
 static void refuses_before_the_first_erase(void **state)
@@ -111,7 +111,7 @@ int main(void)
         TEST(copies_and_fills_the_last_sector_with_erased_bytes),
         TEST(copies_between_offsets),
         TEST(the_largest_size_means_the_whole_source_and_the_whole_destination),
-        TEST(a_second_copy_changes_nothing),
+        TEST(a_second_copy_erases_nothing_and_makes_firm_what_is_there),
         TEST(refuses_before_the_first_erase),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /**
- * Deep sleep. A host device that sleeps is not woken: it says for how long it would sleep and ends.
+ * Deep sleep. A host device wakes when its timer has run out, or sooner: a second is as good as a year. Nothing else wakes it.
  * fact: names and contracts as in ESP-IDF, esp_hw_support: esp_sleep.h.
  */
 #pragma once
@@ -28,7 +28,7 @@ esp_err_t esp_sleep_enable_timer_wakeup(uint64_t time_in_us);
 /** Forgets a wake-up source. Errors: ESP_ERR_INVALID_STATE (it was not enabled). */
 esp_err_t esp_sleep_disable_wakeup_source(esp_sleep_source_t source);
 
-/** What woke the chip: always ESP_SLEEP_WAKEUP_UNDEFINED. differs: nothing wakes a host device. */
+/** What woke the chip: the timer after a deep sleep, else ESP_SLEEP_WAKEUP_UNDEFINED. */
 esp_sleep_wakeup_cause_t esp_sleep_get_wakeup_cause(void);
 
 /** Sleeps as the enabled sources say. Shutdown handlers do not run, as on a chip. Never returns. */

@@ -15,12 +15,11 @@ extern "C" {
  * 0: nothing is left to run, the device would idle for ever. Any other code and any signal: a crash.
  * chosen: outside 1..2 (our programs), 64..78 (sysexits.h), 124..127 (timeout, shells) and 128 up (signals).
  */
-#define ESP_EXIT_RESTART 96 // esp_restart(): the next boot follows at once, ESP_RST_SW
-#define ESP_EXIT_DEEP_SLEEP                                                                        \
-    97 // esp_deep_sleep(): nobody wakes it; the next boot would be ESP_RST_DEEPSLEEP
-#define ESP_EXIT_TASK_WDT 98  // a task watchdog ran out: ESP_RST_TASK_WDT
-#define ESP_EXIT_INT_WDT  99  // an interrupt watchdog ran out: ESP_RST_INT_WDT
-#define ESP_EXIT_BROWNOUT 100 // the supply sagged: ESP_RST_BROWNOUT
+#define ESP_EXIT_RESTART    96  // esp_restart(): the next boot follows at once, ESP_RST_SW
+#define ESP_EXIT_DEEP_SLEEP 97  // esp_deep_sleep(); the next boot is ESP_RST_DEEPSLEEP
+#define ESP_EXIT_TASK_WDT   98  // a task watchdog ran out: ESP_RST_TASK_WDT
+#define ESP_EXIT_INT_WDT    99  // an interrupt watchdog ran out: ESP_RST_INT_WDT
+#define ESP_EXIT_BROWNOUT   100 // the supply sagged: ESP_RST_BROWNOUT
 #define ESP_EXIT_POWER_CUT                                                                         \
     101 // power was cut: ESP_RST_POWERON; as if the process were killed with SIGKILL
 

@@ -1,4 +1,5 @@
 #include "esp_sleep.h"
+#include "esp_system.h"
 #include "system_port.h"
 
 #include <stdatomic.h>
@@ -27,7 +28,8 @@ esp_err_t esp_sleep_disable_wakeup_source(esp_sleep_source_t source)
 
 esp_sleep_wakeup_cause_t esp_sleep_get_wakeup_cause(void)
 {
-    return ESP_SLEEP_WAKEUP_UNDEFINED;
+    return esp_reset_reason() == ESP_RST_DEEPSLEEP ? ESP_SLEEP_WAKEUP_TIMER
+                                                   : ESP_SLEEP_WAKEUP_UNDEFINED;
 }
 
 void esp_deep_sleep_start(void)

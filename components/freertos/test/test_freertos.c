@@ -3,6 +3,7 @@
 #include "freertos/queue.h"
 #include "freertos/semphr.h"
 #include "freertos/task.h"
+#include "freertos/timers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -373,6 +374,137 @@ static void all_waiting_tasks_see_the_bits_before_one_clears_them(void **state)
     vEventGroupDelete(meeting.group);
 }
 
+//---------------------------------------------------------------------------------------------- notifications
+
+static void give_twice(void *arg)
+{
+    xTaskNotifyGive(arg);
+    vTaskNotifyGiveFromISR(arg, NULL);
+    vTaskDelete(NULL);
+}
+
+static void notifications_count_and_are_taken_one_by_one_or_all(void **state)
+{
+    (void)state;
+    start(give_twice, xTaskGetCurrentTaskHandle(), NULL);
+    wait_until_all_tasks_ended();
+    assert_int_equal(ulTaskNotifyTake(pdFALSE, portMAX_DELAY), 2);
+    assert_int_equal(ulTaskNotifyTake(pdTRUE, 0), 1);
+    assert_int_equal(ulTaskNotifyTake(pdTRUE, 1), 0);
+}
+
+static void notified_bits_arrive_once_and_are_not_overwritten_unasked(void **state)
+{
+    (void)state;
+    TaskHandle_t self = xTaskGetCurrentTaskHandle();
+    uint32_t value = 0;
+    assert_int_equal(xTaskNotify(self, 0x5, eSetBits), pdPASS);
+    assert_int_equal(xTaskNotify(self, 9, eSetValueWithoutOverwrite), pdFAIL);
+    assert_int_equal(xTaskNotifyWait(0, 0x1, &value, 0), pdTRUE);
+    assert_int_equal(value, 0x5);
+    assert_int_equal(xTaskNotifyWait(0, UINT32_MAX, &value, 0), pdFALSE);
+    assert_int_equal(value, 0x4);
+    assert_int_equal(xTaskNotifyFromISR(self, 9, eSetValueWithoutOverwrite, NULL), pdPASS);
+    assert_int_equal(xTaskNotifyStateClear(NULL), pdTRUE);
+    assert_int_equal(xTaskNotifyStateClear(NULL), pdFALSE);
+    assert_int_equal(xTaskNotifyWait(0, UINT32_MAX, &value, 0), pdFALSE);
+    assert_int_equal(ulTaskNotifyTake(pdTRUE, 0), 9);
+}
+
+//---------------------------------------------------------------------------------------------- timers
+
+static void give_id(TimerHandle_t timer)
+{
+    xSemaphoreGive(pvTimerGetTimerID(timer));
+}
+
+static void a_timer_calls_once_or_again_and_again(void **state)
+{
+    (void)state;
+    SemaphoreHandle_t count = xSemaphoreCreateCounting(100, 0);
+    TimerHandle_t once = xTimerCreate("once", 1, pdFALSE, count, give_id);
+    assert_non_null(once);
+    assert_string_equal(pcTimerGetName(once), "once");
+    assert_int_equal(xTimerStart(once, 0), pdPASS);
+    assert_int_equal(xSemaphoreTake(count, portMAX_DELAY), pdTRUE);
+    assert_int_equal(xTimerIsTimerActive(once), pdFALSE);
+    TimerHandle_t often = xTimerCreate(NULL, 1000, pdTRUE, count, give_id);
+    assert_int_equal(xTimerChangePeriod(often, 1, 0), pdPASS);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(xSemaphoreTake(count, portMAX_DELAY), pdTRUE);
+    }
+    assert_int_equal(xTimerIsTimerActive(often), pdTRUE);
+    assert_int_equal(xTimerStop(often, 0), pdPASS);
+    assert_int_equal(xTimerIsTimerActive(often), pdFALSE);
+    assert_int_equal(xTimerDelete(often, 0), pdPASS);
+    assert_int_equal(xTimerDelete(once, 0), pdPASS);
+    assert_null(xTimerCreate("never", 0, pdTRUE, NULL, give_id));
+    vTaskDelay(2); // a call under way may still use the semaphore
+    vSemaphoreDelete(count);
+}
+
+static SemaphoreHandle_t s_deleted;
+
+static void delete_self(TimerHandle_t timer)
+{
+    xTimerDelete(timer, 0);
+    xSemaphoreGive(s_deleted);
+}
+
+static void a_timer_may_delete_itself(void **state)
+{
+    (void)state;
+    s_deleted = xSemaphoreCreateBinary();
+    TimerHandle_t timer = xTimerCreate("brief", 1, pdTRUE, NULL, delete_self);
+    xTimerStart(timer, 0);
+    assert_int_equal(xSemaphoreTake(s_deleted, portMAX_DELAY), pdTRUE);
+    vTaskDelay(2);
+    assert_int_equal(uxSemaphoreGetCount(s_deleted), 0);
+    vSemaphoreDelete(s_deleted);
+}
+
+//---------------------------------------------------------------------------------------------- critical sections
+
+static portMUX_TYPE s_mux = portMUX_INITIALIZER_UNLOCKED;
+static int s_inside;
+
+static void add_a_thousand(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 1000; i++) {
+        taskENTER_CRITICAL(&s_mux);
+        portENTER_CRITICAL(&s_mux);
+        s_inside++;
+        portEXIT_CRITICAL(&s_mux);
+        taskEXIT_CRITICAL(&s_mux);
+    }
+    vTaskDelete(NULL);
+}
+
+static void critical_sections_nest_and_exclude_each_other(void **state)
+{
+    (void)state;
+    start(add_a_thousand, NULL, NULL);
+    start(add_a_thousand, NULL, NULL);
+    wait_until_all_tasks_ended();
+    assert_int_equal(s_inside, 2000);
+}
+
+static void a_priority_can_change_and_the_stack_has_room(void **state)
+{
+    (void)state;
+    vTaskPrioritySet(NULL, 7);
+    assert_int_equal(uxTaskPriorityGet(NULL), 7);
+    assert_true(uxTaskGetStackHighWaterMark(NULL) > 0);
+    QueueHandle_t queue = xQueueCreate(1, sizeof(int));
+    BaseType_t woken = pdTRUE;
+    int item = 3;
+    assert_int_equal(xQueueSendFromISR(queue, &item, &woken), pdTRUE);
+    assert_int_equal(woken, pdFALSE);
+    assert_int_equal(xQueueReceiveFromISR(queue, &item, NULL), pdTRUE);
+    vQueueDelete(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +526,12 @@ int main(void)
         cmocka_unit_test(a_mutex_excludes),
         cmocka_unit_test(waiting_for_bits_that_are_set_returns_at_once),
         cmocka_unit_test(all_waiting_tasks_see_the_bits_before_one_clears_them),
+        cmocka_unit_test(notifications_count_and_are_taken_one_by_one_or_all),
+        cmocka_unit_test(notified_bits_arrive_once_and_are_not_overwritten_unasked),
+        cmocka_unit_test(a_timer_calls_once_or_again_and_again),
+        cmocka_unit_test(a_timer_may_delete_itself),
+        cmocka_unit_test(critical_sections_nest_and_exclude_each_other),
+        cmocka_unit_test(a_priority_can_change_and_the_stack_has_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

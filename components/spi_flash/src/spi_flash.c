@@ -1,5 +1,6 @@
 // The NOR rules between callers and a driver: ranges, erase units, and who touched what.
 
+#include "esp_private/esp_flash_internal.h"
 #include "flash_ops.h"
 
 #include <stdatomic.h>
@@ -204,4 +205,10 @@ void flash_watch_stop(esp_flash_t *chip, struct flash_watch *watch)
         }
     }
     unlock_watches();
+}
+
+esp_err_t esp_flash_set_dangerous_write_protection(esp_flash_t *chip, const bool protect)
+{
+    (void)protect;
+    return chip || esp_flash_default_chip ? ESP_OK : ESP_ERR_FLASH_NOT_INITIALISED;
 }

@@ -185,7 +185,7 @@ static struct curl_tls_problem parse_trust(struct curl_tls *tls,
             "nobody is trusted to vouch for the server; set cert_pem, use_global_ca_store or "
             "crt_bundle_attach"};
     }
-    if (settings->trust == HTTP_TRUST_CERTIFICATES) {
+    if (settings->trust == HTTP_TRUST_CERTIFICATES || settings->ca.data) {
         tls->cas = parse_certificates(&settings->ca);
         if (!tls->cas) {
             return (struct curl_tls_problem){
@@ -283,8 +283,11 @@ static bool add_crls(X509_STORE *store, const struct curl_tls *tls)
 static bool add_trust(SSL_CTX *context, const struct curl_tls *tls)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(context);
-    if (tls->trust == HTTP_TRUST_SYSTEM) {
-        return X509_STORE_set_default_paths(store) == 1;
+    if (tls->trust == HTTP_TRUST_SYSTEM && X509_STORE_set_default_paths(store) != 1) {
+        return false;
+    }
+    if (!tls->cas) {
+        return true; // the system's store alone
     }
     for (int i = 0; i < sk_X509_num(tls->cas); i++) {
         (void)X509_STORE_add_cert(store, sk_X509_value(tls->cas, i)); // a duplicate is fine

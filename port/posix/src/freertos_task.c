@@ -23,6 +23,7 @@ static void *run_task(void *arg)
 {
     struct tskTaskControlBlock *task = arg;
     kernel_set_self(task);
+    task->stack_top = __builtin_frame_address(0);
     task->function(task->arg);
     fprintf(stderr, "task \"%s\" returned; it must end with vTaskDelete(NULL)\n", task->name);
     abort(); // fact: FreeRTOS on ESP chips aborts too
@@ -57,8 +58,9 @@ static bool start_thread(struct tskTaskControlBlock *task, uint32_t stack_bytes)
         return false;
     }
     pthread_t thread;
+    task->stack_size = host_stack_size(stack_bytes);
     bool ok = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
-              pthread_attr_setstacksize(&attr, host_stack_size(stack_bytes)) == 0 &&
+              pthread_attr_setstacksize(&attr, task->stack_size) == 0 &&
               pthread_create(&thread, &attr, run_task, task) == 0;
     pthread_attr_destroy(&attr);
     return ok;
@@ -171,7 +173,28 @@ char *pcTaskGetName(TaskHandle_t task)
 
 UBaseType_t uxTaskPriorityGet(TaskHandle_t task)
 {
-    return task ? task->priority : kernel_self()->priority;
+    kernel_lock();
+    UBaseType_t priority = task ? task->priority : kernel_self()->priority;
+    kernel_unlock();
+    return priority;
+}
+
+void vTaskPrioritySet(TaskHandle_t task, UBaseType_t priority)
+{
+    kernel_lock();
+    (task ? task : kernel_self())->priority = priority;
+    kernel_unlock();
+}
+
+UBaseType_t uxTaskGetStackHighWaterMark(TaskHandle_t task)
+{
+    struct tskTaskControlBlock *self = kernel_self();
+    task = task ? task : self;
+    size_t used = 0;
+    if (task == self && self->stack_top) {
+        used = (size_t)(self->stack_top - (char *)__builtin_frame_address(0));
+    }
+    return (UBaseType_t)(used < task->stack_size ? task->stack_size - used : 0);
 }
 
 UBaseType_t uxTaskGetNumberOfTasks(void)

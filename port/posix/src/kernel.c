@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <time.h>
 
+#define ADOPTED_STACK (1024u * 1024u) // chosen: what our own tasks have at least
+
 // One process is one device with one FreeRTOS kernel: hence one lock.
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t s_start_ns;
@@ -35,7 +37,7 @@ int64_t kernel_deadline(TickType_t ticks)
 struct tskTaskControlBlock *kernel_self(void)
 {
     if (!s_self) {
-        s_adopted = (struct tskTaskControlBlock){.name = "main"};
+        s_adopted = (struct tskTaskControlBlock){.name = "main", .stack_size = ADOPTED_STACK};
         if (!kernel_cond_init(&s_adopted.wake)) {
             abort(); // a condition of glibc needs no memory, so this does not happen
         }

@@ -19,6 +19,10 @@ struct tskTaskControlBlock {
     bool is_deleted;            // ends at the next end of a function
     pthread_cond_t wake;        // vTaskDelay() waits here
     pthread_cond_t *waiting_on; // what the task waits for now, or NULL
+    uint32_t notified_value;
+    bool is_notified; // a notification is pending
+    char *stack_top;  // where the thread began; NULL before it runs
+    size_t stack_size;
 };
 
 #define NS_PER_S    INT64_C(1000000000)

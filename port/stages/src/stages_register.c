@@ -15,7 +15,10 @@ static struct ota_stage *make_zstd(void *context, uint32_t max_output)
     return ota_stage_zstd_create(max_output);
 }
 
-__attribute__((constructor)) static void register_stages(void)
+// Visible, so that who links a static library can ask for this file (cmake/package.cmake).
+void ota_stages_register(void);
+
+__attribute__((constructor)) void ota_stages_register(void)
 {
     ota_stage_register(OTA_STAGE_GZIP, make_gzip, NULL);
     ota_stage_register(OTA_STAGE_ZSTD, make_zstd, NULL);

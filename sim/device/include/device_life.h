@@ -21,7 +21,7 @@ enum device_end {
     DEVICE_END_INT_WATCHDOG, // ESP_EXIT_INT_WDT
     DEVICE_END_BROWNOUT,     // ESP_EXIT_BROWNOUT
     DEVICE_END_POWER_CUT,    // ESP_EXIT_POWER_CUT, or somebody else's SIGKILL
-    DEVICE_END_DEEP_SLEEP,   // nobody wakes it
+    DEVICE_END_DEEP_SLEEP,   // sleep_us says for how long
     DEVICE_END_IDLE,         // exit code 0: nothing is left to run
     DEVICE_END_SWITCHED_OFF, // stop_fd became readable; the program was killed
 };
@@ -29,6 +29,7 @@ enum device_end {
 struct device_life_options {
     const char *path;         // of the flash file
     const char *chip;         // as it was given to device_open()
+    const char *flash_key;    // as it was given to device_open()
     esp_reset_reason_t reset; // why this life begins
     bool rollback;            // as the bootloader decided
     uint32_t
@@ -50,7 +51,8 @@ struct device_death {
 
 /**
  * Starts what decision says and waits for its end. device stays open; its flash and its eFuse file may have changed,
- * partition table included. Call it from a process with one thread.
+ * partition table included. Processes that the program started and that stayed in its session end with it. Call it from a
+ * process with one thread.
  * @return ESP_OK; ESP_ERR_NOT_SUPPORTED: the image is for another chip, or carries no program; ESP_ERR_INVALID_CRC: the
  *         flash changed since the decision; ESP_ERR_NO_MEM; ESP_FAIL: the system refused (logged); or the flash error
  */

@@ -5,8 +5,10 @@
  *   flash         an inherited descriptor of the flash file, locked: the lock belongs to the open file, so that the flash
  *                 is never free between two boots. Who powers the device leaves the flash alone while a program runs
  *   eFuses        "<flash>.efuse", opened by the program
+ *   key           of an encrypted flash: the file that the ticket names, else "<flash>.key", opened by the program
  *   line          an inherited pipe for short messages to the one who powers the device: see port/posix supervisor_line.h
  *   console       standard input, output and error as they are
+ *   processes     the program leads a session of its own; what it starts and leaves there ends with it
  *   end           the exit codes of system_port.h; a signal or any other code but 0 is a crash
  *   SIGINT        ignored: who presses Ctrl-C means the power switch, which is SIGKILL
  */
@@ -21,7 +23,7 @@ extern "C" {
 
 #define DEVICE_TICKET_VARIABLE  "ESP_DEVICE_BOOT"
 #define DEVICE_TICKET_PATH_SIZE 4096 // fact: PATH_MAX of Linux
-#define DEVICE_TICKET_TEXT_SIZE (DEVICE_TICKET_PATH_SIZE + 128)
+#define DEVICE_TICKET_TEXT_SIZE (2 * DEVICE_TICKET_PATH_SIZE + 128)
 
 struct device_ticket {
     int flash_fd;             // the flash file, open and locked
@@ -31,6 +33,8 @@ struct device_ticket {
     esp_reset_reason_t reset; // why this boot happened
     bool rollback;            // the bootloader was built with rollback
     char chip[16];            // name; "": as the eFuse file or the images say
+    char flash_key
+        [DEVICE_TICKET_PATH_SIZE]; // file with the key of the flash encryption; "": as device_open() finds it
     char path
         [DEVICE_TICKET_PATH_SIZE]; // of the flash file: for messages, and for the eFuse file beside it
 };
@@ -38,7 +42,7 @@ struct device_ticket {
 /** Ticket as text. out: DEVICE_TICKET_TEXT_SIZE bytes. @return out */
 const char *device_ticket_encode(const struct device_ticket *ticket, char *out);
 
-/** @return ESP_OK; ESP_ERR_INVALID_ARG: text is NULL or no ticket of this version */
+/** @return ESP_OK; ESP_ERR_INVALID_ARG: text is NULL or no ticket of a known version */
 esp_err_t device_ticket_parse(const char *text, struct device_ticket *out) ESP_MUST_CHECK;
 
 /**

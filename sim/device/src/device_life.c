@@ -95,6 +95,8 @@ ESP_NORETURN static void become_program(const struct life *life, pid_t parent, c
     char *argv[] = {name, NULL};
     int flash_fd = nor_flash_descriptor(life->device->flash);
     prepare_signals();
+    // A session of its own: what the program starts can be ended with it, and a terminal can still be read from.
+    (void)setsid(); // a child just born leads no group, so it cannot fail
     // Power ends when the supply does: whoever kills the supervisor kills the device.
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     bool is_ready = getppid() == parent && keep_open(flash_fd) && keep_open(life->line[1]) &&
@@ -123,6 +125,8 @@ static void make_ticket(const struct life *life, char *out)
     };
     (void)snprintf(ticket.chip, sizeof(ticket.chip), "%s",
                    life->options->chip ? life->options->chip : "");
+    (void)snprintf(ticket.flash_key, sizeof(ticket.flash_key), "%s",
+                   life->options->flash_key ? life->options->flash_key : "");
     (void)snprintf(ticket.path, sizeof(ticket.path), "%s", life->options->path);
     size_t len = strlen(DEVICE_TICKET_VARIABLE "=");
     memcpy(out, DEVICE_TICKET_VARIABLE "=", len);
@@ -156,6 +160,13 @@ static bool start(struct life *life)
     return life->pid_fd >= 0;
 }
 
+// Cuts the power of the program and of what it started. Only before waitpid(), while the number is still ours.
+static void cut_power(const struct life *life)
+{
+    (void)kill(life->pid, SIGKILL);  // it may not have become a group yet
+    (void)kill(-life->pid, SIGKILL); // nobody may be left
+}
+
 // ----------------------------------------------------------------------- watching
 
 static void set_watchdog(struct life *life)
@@ -177,7 +188,7 @@ static void check_watchdog(struct life *life)
     }
     life->is_bitten = true;
     life->deadline_ms = INT64_MAX;
-    (void)kill(life->pid, SIGKILL); // our child, not waited for yet
+    cut_power(life);
 }
 
 static void take_message(struct life *life, struct device_death *out)
@@ -233,7 +244,7 @@ static bool watch(struct life *life, struct device_death *out)
         if ((fds[2].revents & (POLLIN | POLLHUP)) && !life->is_off) {
             life->is_off = true;
             fds[2].fd = -1;
-            (void)kill(life->pid, SIGKILL); // our child, not waited for yet
+            cut_power(life);
         }
         check_watchdog(life);
     }
@@ -297,9 +308,7 @@ static esp_err_t live(struct life *life, struct device_death *out)
     }
     int status = 0;
     if (life->pid > 0) {
-        if (!is_good) {
-            (void)kill(life->pid, SIGKILL); // our child, not waited for yet
-        }
+        cut_power(life); // what ended by itself leaves nobody behind either
         while (waitpid(life->pid, &status, 0) < 0 && errno == EINTR) {
         }
     }

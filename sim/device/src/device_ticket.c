@@ -10,16 +10,25 @@
 #include "esp_app_desc.h"
 #include "flash_ops.h"
 
-#define VERSION 1u // both ends come from one source as a rule; a program packed long ago may not
+// Both ends come from one source as a rule; a program packed long ago may not. So the second version, which names a key, is
+// used only where there is one to name.
+#define VERSION          1
+#define VERSION_WITH_KEY 2
 
 const char *device_ticket_encode(const struct device_ticket *ticket, char *out)
 {
-    // The path is last because it may hold anything; "-" stands for no name.
+    // Paths are last because they may hold anything: the key's behind its length, the flash's to the end. "-" stands for no
+    // name.
+    char key[DEVICE_TICKET_PATH_SIZE + 32] = "";
+    if (ticket->flash_key[0]) {
+        (void)snprintf(key, sizeof(key), "%zu %.4095s ", strlen(ticket->flash_key),
+                       ticket->flash_key); // it fits
+    }
     (void)snprintf(out, DEVICE_TICKET_TEXT_SIZE,
-                   "%u %d %d 0x%" PRIx32 " 0x%" PRIx32 " %d %d %.15s %.4095s", VERSION,
-                   ticket->flash_fd, ticket->line_fd, ticket->app_address, ticket->table_offset,
-                   (int)ticket->reset, ticket->rollback, ticket->chip[0] ? ticket->chip : "-",
-                   ticket->path); // it fits
+                   "%d %d %d 0x%" PRIx32 " 0x%" PRIx32 " %d %d %.15s %s%.4095s",
+                   key[0] ? VERSION_WITH_KEY : VERSION, ticket->flash_fd, ticket->line_fd,
+                   ticket->app_address, ticket->table_offset, (int)ticket->reset, ticket->rollback,
+                   ticket->chip[0] ? ticket->chip : "-", key, ticket->path); // it fits
     return out;
 }
 
@@ -46,6 +55,19 @@ static bool take_name(const char **at, char *out, size_t size)
     return true;
 }
 
+static bool take_path(const char **at, char *out, size_t size)
+{
+    long long len;
+    if (!take_number(at, 1, (long long)size - 1, &len) || strnlen(*at, (size_t)len) < (size_t)len ||
+        (*at)[len] != ' ') {
+        return false;
+    }
+    memcpy(out, *at, (size_t)len);
+    out[len] = 0;
+    *at += len + 1;
+    return true;
+}
+
 esp_err_t device_ticket_parse(const char *text, struct device_ticket *out)
 {
     long long version;
@@ -56,14 +78,17 @@ esp_err_t device_ticket_parse(const char *text, struct device_ticket *out)
     long long reset;
     long long rollback;
     struct device_ticket ticket;
-    if (!text || !take_number(&text, VERSION, VERSION, &version) ||
+    ticket.flash_key[0] = 0;
+    if (!text || !take_number(&text, VERSION, VERSION_WITH_KEY, &version) ||
         !take_number(&text, 0, INT32_MAX, &flash_fd) ||
         !take_number(&text, -1, INT32_MAX, &line_fd) || !take_number(&text, 0, UINT32_MAX, &app) ||
         !take_number(&text, 0, UINT32_MAX, &table) ||
         !take_number(&text, ESP_RST_UNKNOWN, ESP_RST_CPU_LOCKUP, &reset) ||
         !take_number(&text, 0, 1, &rollback) ||
-        !take_name(&text, ticket.chip, sizeof(ticket.chip)) || !*text ||
-        strlen(text) >= sizeof(ticket.path)) {
+        !take_name(&text, ticket.chip, sizeof(ticket.chip)) ||
+        (version == VERSION_WITH_KEY &&
+         !take_path(&text, ticket.flash_key, sizeof(ticket.flash_key))) ||
+        !*text || strlen(text) >= sizeof(ticket.path)) {
         return ESP_ERR_INVALID_ARG;
     }
     ticket.flash_fd = (int)flash_fd;
@@ -95,6 +120,7 @@ esp_err_t device_enter(const struct device_ticket *ticket, struct device **out)
         .rollback = ticket->rollback,
         .table_offset = ticket->table_offset,
         .flash_fd = ticket->flash_fd,
+        .flash_key = ticket->flash_key[0] ? ticket->flash_key : NULL,
     };
     esp_err_t err = device_open(ticket->path, &options, out);
     if (err == ESP_OK) {

@@ -31,6 +31,7 @@ static void assert_same(const struct device_ticket *a, const struct device_ticke
     assert_int_equal(a->reset, b->reset);
     assert_int_equal(a->rollback, b->rollback);
     assert_string_equal(a->chip, b->chip);
+    assert_string_equal(a->flash_key, b->flash_key);
     assert_string_equal(a->path, b->path);
 }
 
@@ -46,6 +47,29 @@ static void what_is_written_is_read(void **state)
     memset(ticket.path, 'x', sizeof(ticket.path) - 1);
     assert_int_equal(device_ticket_parse(device_ticket_encode(&ticket, text), &back), ESP_OK);
     assert_same(&ticket, &back);
+    memset(ticket.flash_key, 'k', sizeof(ticket.flash_key) - 1);
+    assert_int_equal(device_ticket_parse(device_ticket_encode(&ticket, text), &back), ESP_OK);
+    assert_same(&ticket, &back);
+}
+
+static void a_key_with_blanks_is_told_from_the_path(void **state)
+{
+    (void)state;
+    char text[DEVICE_TICKET_TEXT_SIZE];
+    struct device_ticket ticket = some_ticket();
+    struct device_ticket back;
+    strcpy(ticket.flash_key, "keys of mine/12 flash.key");
+    assert_int_equal(device_ticket_parse(device_ticket_encode(&ticket, text), &back), ESP_OK);
+    assert_same(&ticket, &back);
+}
+
+static void programs_packed_before_keys_were_told_still_understand_a_ticket_without(void **state)
+{
+    (void)state;
+    char text[DEVICE_TICKET_TEXT_SIZE];
+    struct device_ticket ticket = some_ticket();
+    assert_string_equal(device_ticket_encode(&ticket, text),
+                        "1 7 -1 0xffff0000 0x8000 6 1 linux a folder/with blanks/dev 1.bin");
 }
 
 static void every_ticket_cut_short_is_refused(void **state)
@@ -55,10 +79,13 @@ static void every_ticket_cut_short_is_refused(void **state)
     struct device_ticket ticket = some_ticket();
     struct device_ticket back;
     strcpy(ticket.path, "x");
-    size_t len = strlen(device_ticket_encode(&ticket, text));
-    for (size_t i = 0; i < len; i++) {
-        text[len - 1 - i] = 0;
-        assert_int_equal(device_ticket_parse(text, &back), ESP_ERR_INVALID_ARG);
+    for (int with_key = 0; with_key < 2; with_key++) {
+        strcpy(ticket.flash_key, with_key ? "a key" : "");
+        size_t len = strlen(device_ticket_encode(&ticket, text));
+        for (size_t i = 0; i < len; i++) {
+            text[len - 1 - i] = 0;
+            assert_int_equal(device_ticket_parse(text, &back), ESP_ERR_INVALID_ARG);
+        }
     }
     assert_int_equal(device_ticket_parse(NULL, &back), ESP_ERR_INVALID_ARG);
 }
@@ -67,7 +94,12 @@ static void what_is_no_ticket_is_refused(void **state)
 {
     (void)state;
     static const char *const BAD[] = {
-        "2 7 8 0x10000 0x8000 3 1 linux x",            // another version
+        "3 7 8 0x10000 0x8000 3 1 linux x",            // another version
+        "2 7 8 0x10000 0x8000 3 1 linux x",            // no key
+        "2 7 8 0x10000 0x8000 3 1 linux 0  x",         // a key without name
+        "2 7 8 0x10000 0x8000 3 1 linux 3 ke x",       // shorter than it says
+        "2 7 8 0x10000 0x8000 3 1 linux 1 ke x",       // longer than it says
+        "2 7 8 0x10000 0x8000 3 1 linux 4096 k x",     // longer than any path
         "1 -1 8 0x10000 0x8000 3 1 linux x",           // no descriptor
         "1 7 -2 0x10000 0x8000 3 1 linux x",           // no line either
         "1 7 8 0x100000000 0x8000 3 1 linux x",        // above 32 bits
@@ -87,6 +119,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(a_key_with_blanks_is_told_from_the_path),
+        cmocka_unit_test(programs_packed_before_keys_were_told_still_understand_a_ticket_without),
         cmocka_unit_test(every_ticket_cut_short_is_refused),
         cmocka_unit_test(what_is_no_ticket_is_refused),
     };

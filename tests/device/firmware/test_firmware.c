@@ -8,13 +8,16 @@
 //     ...-hang            runs for ever without a sign of life
 //     ...-feed            feeds the watchdog for a while without confirming, then confirms
 //     ...-exit            leaves without confirming      ...-exit3   leaves with code 3
-//     ...-forget          restarts without confirming    ...-sleep   goes to deep sleep
+//     ...-forget          restarts without confirming    ...-sleep   goes to deep sleep, ...-coma for ever
 //     ...-wait            confirms and waits for ever
+//     ...-parent          starts a process, says its number, confirms and waits for ever
+//     ...-orphan          starts a process, says its number, confirms and has nothing more to do
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "esp_app_desc.h"
 #include "esp_https_ota.h"
@@ -86,6 +89,17 @@ static void hang(void)
     }
 }
 
+static void start_process(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        for (;;) {
+            (void)pause(); // until somebody ends it
+        }
+    }
+    ESP_LOGI(TAG, "started process %d", (int)child);
+}
+
 static void behave(const char *kind, bool is_odd)
 {
     if (strcmp(kind, "crash") == 0) {
@@ -103,6 +117,8 @@ static void behave(const char *kind, bool is_odd)
     } else if (strcmp(kind, "feed") == 0) {
         feed_then_confirm();
         return;
+    } else if (strcmp(kind, "parent") == 0 || strcmp(kind, "orphan") == 0) {
+        start_process();
     }
     confirm();
     if (strcmp(kind, "update") == 0) {
@@ -111,9 +127,11 @@ static void behave(const char *kind, bool is_odd)
         update(is_odd ? "/even.bin" : "/odd.bin");
     } else if (strcmp(kind, "restart") == 0) {
         esp_restart();
+    } else if (strcmp(kind, "coma") == 0) {
+        esp_deep_sleep_start();
     } else if (strcmp(kind, "sleep") == 0) {
         esp_deep_sleep(5000000);
-    } else if (strcmp(kind, "wait") == 0) {
+    } else if (strcmp(kind, "wait") == 0 || strcmp(kind, "parent") == 0) {
         hang();
     }
 }

@@ -28,6 +28,9 @@ EventBits_t xEventGroupClearBits(EventGroupHandle_t group, EventBits_t bits);
 
 EventBits_t xEventGroupGetBits(EventGroupHandle_t group);
 
+/** As xEventGroupSetBits(); *woken (may be NULL) becomes pdFALSE. @return pdPASS */
+BaseType_t xEventGroupSetBitsFromISR(EventGroupHandle_t group, EventBits_t bits, BaseType_t *woken);
+
 /**
  * Waits up to `ticks` for any (or all, with wait_for_all) of the bits; on success with clear_on_exit clears those bits.
  * @return the bits at the moment the wait ended, before clearing; after a time-out the wanted ones are not (all) set

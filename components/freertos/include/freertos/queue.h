@@ -40,6 +40,12 @@ BaseType_t xQueueReset(QueueHandle_t queue);
 UBaseType_t uxQueueMessagesWaiting(QueueHandle_t queue);
 UBaseType_t uxQueueSpacesAvailable(QueueHandle_t queue);
 
+/** As the forms without FromISR with no waiting; *woken (may be NULL) becomes pdFALSE. */
+BaseType_t xQueueSendFromISR(QueueHandle_t queue, const void *item, BaseType_t *woken);
+BaseType_t xQueueReceiveFromISR(QueueHandle_t queue, void *item, BaseType_t *woken);
+#define xQueueSendToBackFromISR(queue, item, woken) xQueueSendFromISR(queue, item, woken)
+#define uxQueueMessagesWaitingFromISR(queue)        uxQueueMessagesWaiting(queue)
+
 #ifdef __cplusplus
 }
 #endif

@@ -30,6 +30,10 @@ BaseType_t xSemaphoreGive(SemaphoreHandle_t semaphore);
 BaseType_t xSemaphoreTakeRecursive(SemaphoreHandle_t mutex, TickType_t ticks);
 BaseType_t xSemaphoreGiveRecursive(SemaphoreHandle_t mutex);
 
+/** As the forms without FromISR with no waiting; *woken (may be NULL) becomes pdFALSE. */
+BaseType_t xSemaphoreGiveFromISR(SemaphoreHandle_t semaphore, BaseType_t *woken);
+BaseType_t xSemaphoreTakeFromISR(SemaphoreHandle_t semaphore, BaseType_t *woken);
+
 /** Task that holds a mutex; NULL when it is free. */
 TaskHandle_t xSemaphoreGetMutexHolder(SemaphoreHandle_t mutex);
 

@@ -62,7 +62,70 @@ UBaseType_t uxTaskPriorityGet(TaskHandle_t task);
 /** Tasks made by xTaskCreate() that have not ended. differs: FreeRTOS counts its own service tasks too. */
 UBaseType_t uxTaskGetNumberOfTasks(void);
 
-#define taskYIELD() vTaskDelay(0)
+/** Changes the number that uxTaskPriorityGet() tells; NULL: the caller's. */
+void vTaskPrioritySet(TaskHandle_t task, UBaseType_t priority);
+
+/** Bytes of its stack that the caller does not use now. differs: the deepest use so far is not known on a host; for
+ *  another task (or before it runs) the whole stack. */
+UBaseType_t uxTaskGetStackHighWaterMark(TaskHandle_t task);
+
+// ----------------------------------------------------------------------- notifications
+
+/** What xTaskNotify() does with the 32 bits of the task. */
+typedef enum {
+    eNoAction = 0,
+    eSetBits = 1,
+    eIncrement = 2,
+    eSetValueWithOverwrite = 3,
+    eSetValueWithoutOverwrite = 4, // fails while a notification is pending
+} eNotifyAction;
+
+/** Notifies a task; it becomes pending until that task looks.
+ *  @return pdPASS; pdFAIL: eSetValueWithoutOverwrite, and one is pending */
+BaseType_t xTaskNotify(TaskHandle_t task, uint32_t value, eNotifyAction action);
+
+/** xTaskNotify() with eIncrement. @return pdPASS */
+BaseType_t xTaskNotifyGive(TaskHandle_t task);
+
+/**
+ * Waits up to `ticks` for a count of the caller's own above 0, then clears it (clear_on_exit) or takes 1.
+ * @return the count before; 0 after the wait
+ */
+uint32_t ulTaskNotifyTake(BaseType_t clear_on_exit, TickType_t ticks);
+
+/**
+ * Waits up to `ticks` for a pending notification of the caller's own.
+ * @param clear_on_entry  bits cleared before the wait, unless one is pending already
+ * @param clear_on_exit   bits cleared after a successful wait
+ * @param value           NULL, or where the bits as they were before clearing on exit go
+ * @return pdTRUE, or pdFALSE after the wait
+ */
+BaseType_t xTaskNotifyWait(uint32_t clear_on_entry, uint32_t clear_on_exit, uint32_t *value,
+                           TickType_t ticks);
+
+/** Takes a pending notification back; NULL: the caller's. @return pdTRUE when there was one */
+BaseType_t xTaskNotifyStateClear(TaskHandle_t task);
+
+/** As the forms without FromISR; *woken (may be NULL) becomes pdFALSE. */
+BaseType_t xTaskNotifyFromISR(TaskHandle_t task, uint32_t value, eNotifyAction action,
+                              BaseType_t *woken);
+void vTaskNotifyGiveFromISR(TaskHandle_t task, BaseType_t *woken);
+
+#define vTaskDelayUntil(previous, increment) ((void)xTaskDelayUntil(previous, increment))
+#define xTaskGetTickCountFromISR()           xTaskGetTickCount()
+#define uxTaskPriorityGetFromISR(task)       uxTaskPriorityGet(task)
+#define uxTaskGetStackHighWaterMark2(task)   uxTaskGetStackHighWaterMark(task)
+#define pcTaskGetTaskName(task)              pcTaskGetName(task)
+
+#define taskYIELD()                 vTaskDelay(0)
+#define taskENTER_CRITICAL(mux)     vPortEnterCritical(mux)
+#define taskEXIT_CRITICAL(mux)      vPortExitCritical(mux)
+#define taskENTER_CRITICAL_ISR(mux) vPortEnterCritical(mux)
+#define taskEXIT_CRITICAL_ISR(mux)  vPortExitCritical(mux)
+#define taskSCHEDULER_NOT_STARTED   1
+#define taskSCHEDULER_RUNNING       2
+#define taskSCHEDULER_SUSPENDED     0
+#define xTaskGetSchedulerState()    ((BaseType_t)taskSCHEDULER_RUNNING)
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,6 @@
+/**
+ * Clocks of the chip: applications include it and use nothing of it here.
+ */
+#pragma once
+
+#include "esp_err.h"

@@ -1,0 +1,285 @@
+# Components of a project: finding them, idf_component_register() and the functions their CMakeLists.txt call.
+
+define_property(GLOBAL PROPERTY OTA_PROJECT_COMPONENTS BRIEF_DOCS "Names of the project's own components")
+define_property(GLOBAL PROPERTY OTA_PROJECT_LIBRARIES BRIEF_DOCS "Their libraries that have sources")
+
+# Components of ESP-IDF that the installed library contains, or that are of no use on a host: naming them asks for nothing.
+set(OTA_BUILT_IN app_trace app_update bootloader_support bt cmock console cxx driver efuse esp-tls esp_adc esp_app_format esp_bootloader_format
+    esp_common esp_crt_bundle esp_driver_gpio esp_driver_uart esp_encrypted_img esp_eth esp_event esp_http_client esp_https_ota esp_hw_support esp_ipc esp_mm
+    esp_netif esp_partition esp_phy esp_pm esp_ringbuf esp_rom esp_security esp_system esp_timer esp_wifi espcoredump esptool_py fatfs freertos hal heap
+    json linux log lwip main mbedtls newlib nvs_flash nvs_sec_provider openthread partition_table protocol_examples_common protocomm pthread
+    sdmmc soc spi_flash spiffs tcp_transport tcpip_adapter test_utils ulp unity vfs wpa_supplicant xtensa riscv esp_libc esp_flash
+    espressif__esp_encrypted_img espressif__esp_delta_ota)
+
+# ---- finding -----------------------------------------------------------------------------------------------------------
+
+function(_ota_note_component dir)
+    get_filename_component(name "${dir}" NAME)
+    get_property(names GLOBAL PROPERTY OTA_PROJECT_COMPONENTS)
+    if(NOT EXISTS "${dir}/CMakeLists.txt" OR name IN_LIST names)
+        return()
+    endif()
+    if(name IN_LIST OTA_BUILT_IN AND NOT name STREQUAL main)
+        message(STATUS "Component ${name} of the project is left out: the installed library has it")
+        return()
+    endif()
+    set_property(GLOBAL APPEND PROPERTY OTA_PROJECT_COMPONENTS ${name})
+    set_property(GLOBAL PROPERTY OTA_COMPONENT_DIR_${name} "${dir}")
+endfunction()
+
+# A folder is a component, or holds some.
+function(_ota_note_components_in dir)
+    if(EXISTS "${dir}/CMakeLists.txt")
+        _ota_note_component("${dir}")
+        return()
+    endif()
+    file(GLOB below LIST_DIRECTORIES true "${dir}/*")
+    foreach(each IN LISTS below)
+        if(IS_DIRECTORY "${each}")
+            _ota_note_component("${each}")
+        endif()
+    endforeach()
+endfunction()
+
+function(_ota_find_components project_dir)
+    set(folders ${COMPONENT_DIRS})
+    if(NOT folders)
+        set(folders "${project_dir}/main" ${EXTRA_COMPONENT_DIRS} "${project_dir}/components" "${project_dir}/managed_components")
+    endif()
+    foreach(folder IN LISTS folders)
+        get_filename_component(folder "${folder}" ABSOLUTE BASE_DIR "${project_dir}")
+        if(IS_DIRECTORY "${folder}")
+            _ota_note_components_in("${folder}")
+        endif()
+    endforeach()
+    get_property(names GLOBAL PROPERTY OTA_PROJECT_COMPONENTS)
+    if(NOT names)
+        message(FATAL_ERROR "${project_dir} has no component: main/CMakeLists.txt with idf_component_register() is missing")
+    endif()
+endfunction()
+
+# Each in a folder of its own below the build folder. project_include.cmake first, as in ESP-IDF.
+function(_ota_add_components)
+    get_property(names GLOBAL PROPERTY OTA_PROJECT_COMPONENTS)
+    foreach(name IN LISTS names)
+        get_property(dir GLOBAL PROPERTY OTA_COMPONENT_DIR_${name})
+        set(COMPONENT_DIR "${dir}")
+        set(COMPONENT_PATH "${dir}")
+        if(EXISTS "${dir}/project_include.cmake")
+            include("${dir}/project_include.cmake")
+        endif()
+    endforeach()
+    foreach(name IN LISTS names)
+        get_property(dir GLOBAL PROPERTY OTA_COMPONENT_DIR_${name})
+        set(COMPONENT_NAME ${name})
+        set(COMPONENT_DIR "${dir}")
+        set(COMPONENT_LIB __idf_${name})
+        set(COMPONENT_TARGET __idf_${name})
+        set(COMPONENT_ALIAS idf::${name})
+        add_subdirectory("${dir}" "${CMAKE_BINARY_DIR}/esp-idf/${name}")
+    endforeach()
+endfunction()
+
+# ---- idf_component_register ------------------------------------------------------------------------------------------------
+
+function(_ota_collect_sources out dir sources source_dirs excluded)
+    set(found)
+    foreach(source IN LISTS sources)
+        get_filename_component(source "${source}" ABSOLUTE BASE_DIR "${dir}")
+        list(APPEND found "${source}")
+    endforeach()
+    foreach(folder IN LISTS source_dirs)
+        get_filename_component(folder "${folder}" ABSOLUTE BASE_DIR "${dir}")
+        file(GLOB more CONFIGURE_DEPENDS "${folder}/*.c" "${folder}/*.cpp" "${folder}/*.cc" "${folder}/*.S")
+        list(SORT more)
+        list(APPEND found ${more})
+    endforeach()
+    foreach(source IN LISTS excluded)
+        get_filename_component(source "${source}" ABSOLUTE BASE_DIR "${dir}")
+        list(REMOVE_ITEM found "${source}")
+    endforeach()
+    list(REMOVE_DUPLICATES found)
+    set(${out} "${found}" PARENT_SCOPE)
+endfunction()
+
+function(_ota_require library visibility names)
+    get_property(ours GLOBAL PROPERTY OTA_PROJECT_COMPONENTS)
+    foreach(name IN LISTS names)
+        if(name IN_LIST ours)
+            target_link_libraries(${library} ${visibility} __idf_${name})
+        elseif(NOT name IN_LIST OTA_BUILT_IN)
+            message(STATUS "Component ${name}, which ${library} requires, is not on this host; its headers will be missing")
+        endif()
+    endforeach()
+endfunction()
+
+function(idf_component_register)
+    set(one KCONFIG KCONFIG_PROJBUILD)
+    set(many SRCS SRC_DIRS EXCLUDE_SRCS INCLUDE_DIRS PRIV_INCLUDE_DIRS LDFRAGMENTS REQUIRES PRIV_REQUIRES
+        REQUIRED_IDF_TARGETS EMBED_FILES EMBED_TXTFILES)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "WHOLE_ARCHIVE" "${one}" "${many}")
+    set(dir "${CMAKE_CURRENT_LIST_DIR}")
+    get_filename_component(name "${dir}" NAME)
+    set(library __idf_${name})
+    _ota_collect_sources(sources "${dir}" "${arg_SRCS}" "${arg_SRC_DIRS}" "${arg_EXCLUDE_SRCS}")
+    if(sources OR arg_EMBED_FILES OR arg_EMBED_TXTFILES)
+        file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/empty.c" "extern int nothing_here;\n")
+        add_library(${library} STATIC ${sources} "${CMAKE_CURRENT_BINARY_DIR}/empty.c")
+        set(public PUBLIC)
+        set(private PRIVATE)
+        set_property(GLOBAL APPEND PROPERTY OTA_PROJECT_LIBRARIES ${library})
+    else()
+        add_library(${library} INTERFACE)
+        set(public INTERFACE)
+        set(private INTERFACE)
+    endif()
+    add_library(idf::${name} ALIAS ${library})
+    target_link_libraries(${library} ${public} __ota_common)
+    foreach(folder IN LISTS arg_INCLUDE_DIRS)
+        get_filename_component(folder "${folder}" ABSOLUTE BASE_DIR "${dir}")
+        target_include_directories(${library} ${public} "${folder}")
+    endforeach()
+    foreach(folder IN LISTS arg_PRIV_INCLUDE_DIRS)
+        get_filename_component(folder "${folder}" ABSOLUTE BASE_DIR "${dir}")
+        target_include_directories(${library} ${private} "${folder}")
+    endforeach()
+    set(required ${arg_REQUIRES})
+    if(name STREQUAL main AND NOT arg_REQUIRES AND NOT arg_PRIV_REQUIRES)
+        get_property(required GLOBAL PROPERTY OTA_PROJECT_COMPONENTS) # fact: main requires all by default
+        list(REMOVE_ITEM required main)
+    endif()
+    _ota_require(${library} ${public} "${required}")
+    _ota_require(${library} ${private} "${arg_PRIV_REQUIRES}")
+    foreach(file IN LISTS arg_EMBED_FILES)
+        target_add_binary_data(${library} "${file}" BINARY)
+    endforeach()
+    foreach(file IN LISTS arg_EMBED_TXTFILES)
+        target_add_binary_data(${library} "${file}" TEXT)
+    endforeach()
+    foreach(variable COMPONENT_LIB COMPONENT_TARGET)
+        set(${variable} ${library} PARENT_SCOPE)
+    endforeach()
+    set(COMPONENT_NAME ${name} PARENT_SCOPE)
+    set(COMPONENT_DIR "${dir}" PARENT_SCOPE)
+endfunction()
+
+# The form of ESP-IDF v3: variables, then register_component().
+macro(register_component)
+    idf_component_register(SRCS ${COMPONENT_SRCS} SRC_DIRS ${COMPONENT_SRCDIRS} EXCLUDE_SRCS ${COMPONENT_SRCEXCLUDE}
+        INCLUDE_DIRS ${COMPONENT_ADD_INCLUDEDIRS} PRIV_INCLUDE_DIRS ${COMPONENT_PRIV_INCLUDEDIRS}
+        REQUIRES ${COMPONENT_REQUIRES} PRIV_REQUIRES ${COMPONENT_PRIV_REQUIRES}
+        EMBED_FILES ${COMPONENT_EMBED_FILES} EMBED_TXTFILES ${COMPONENT_EMBED_TXTFILES})
+endmacro()
+
+# ---- embedded files --------------------------------------------------------------------------------------------------------
+
+# target_add_binary_data(target file TEXT|BINARY [RENAME_TO symbol] [DEPENDS file...])
+# Symbols _binary_<name>_start and _end, and <name>_length; TEXT gets a NUL, which counts. Other characters than letters,
+# digits and _ become _. fact: as in ESP-IDF.
+function(target_add_binary_data target file kind)
+    cmake_parse_arguments(PARSE_ARGV 3 arg "" "RENAME_TO" "DEPENDS")
+    get_filename_component(path "${file}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_LIST_DIR}")
+    get_filename_component(name "${path}" NAME)
+    if(arg_RENAME_TO)
+        set(name "${arg_RENAME_TO}")
+    endif()
+    string(REGEX REPLACE "[^A-Za-z0-9_]" "_" symbol "${name}")
+    if(symbol MATCHES "^[0-9]")
+        set(symbol "_${symbol}")
+    endif()
+    if(NOT EXISTS "${path}" AND NOT arg_DEPENDS)
+        message(WARNING "${path} is to be embedded into ${target} and does not exist; unless the build makes it, put it there")
+    endif()
+    set(terminator "")
+    if(kind STREQUAL TEXT)
+        set(terminator "\\n.byte 0")
+    endif()
+    set(source "${CMAKE_CURRENT_BINARY_DIR}/${name}.embed.c")
+    file(CONFIGURE OUTPUT "${source}" @ONLY CONTENT [[
+__asm__(".section .rodata.embedded,\"a\"\n.balign 16\n"
+        ".global _binary_@symbol@_start\n.global @symbol@\n_binary_@symbol@_start:\n@symbol@:\n"
+        ".incbin \"@path@\"@terminator@\n"
+        ".global _binary_@symbol@_end\n_binary_@symbol@_end:\n"
+        ".balign 4\n.global @symbol@_length\n@symbol@_length:\n.long _binary_@symbol@_end - _binary_@symbol@_start\n"
+        ".section .note.GNU-stack,\"\"\n.text\n");
+]])
+    set_source_files_properties("${source}" TARGET_DIRECTORY ${target} PROPERTIES OBJECT_DEPENDS "${path};${arg_DEPENDS}")
+    target_sources(${target} PRIVATE "${source}")
+endfunction()
+
+function(target_add_aligned_binary_data target file kind)
+    target_add_binary_data(${target} "${file}" ${kind} ${ARGN})
+endfunction()
+
+# ---- properties and the rest of the vocabulary -----------------------------------------------------------------------------
+
+function(idf_build_set_property name value)
+    cmake_parse_arguments(PARSE_ARGV 2 arg "APPEND" "" "")
+    if(arg_APPEND)
+        set_property(GLOBAL APPEND PROPERTY OTA_BUILD_${name} "${value}")
+    else()
+        set_property(GLOBAL PROPERTY OTA_BUILD_${name} "${value}")
+    endif()
+    if(TARGET __ota_common)
+        if(name STREQUAL COMPILE_OPTIONS)
+            target_compile_options(__ota_common INTERFACE "${value}")
+        elseif(name STREQUAL COMPILE_DEFINITIONS)
+            string(REGEX REPLACE "^-D" "" value "${value}")
+            target_compile_definitions(__ota_common INTERFACE "${value}")
+        endif()
+    endif()
+endfunction()
+
+function(idf_build_get_property out name)
+    get_property(value GLOBAL PROPERTY OTA_BUILD_${name})
+    set(${out} "${value}" PARENT_SCOPE)
+endfunction()
+
+function(idf_component_set_property component name value)
+    set_property(GLOBAL PROPERTY OTA_COMPONENT_PROPERTY_${component}_${name} "${value}")
+endfunction()
+
+function(idf_component_get_property out component name)
+    get_property(ours GLOBAL PROPERTY OTA_PROJECT_COMPONENTS)
+    get_property(value GLOBAL PROPERTY OTA_COMPONENT_PROPERTY_${component}_${name})
+    if(name STREQUAL COMPONENT_LIB)
+        set(value __ota_common)
+        if(component IN_LIST ours)
+            set(value __idf_${component})
+        endif()
+    elseif(name STREQUAL COMPONENT_DIR)
+        set(value "${OTA_IDF_PATH}/components/${component}")
+        if(component IN_LIST ours)
+            get_property(value GLOBAL PROPERTY OTA_COMPONENT_DIR_${component})
+        endif()
+    endif()
+    set(${out} "${value}" PARENT_SCOPE)
+endfunction()
+
+function(idf_component_optional_requires visibility)
+    get_property(ours GLOBAL PROPERTY OTA_PROJECT_COMPONENTS)
+    foreach(name IN LISTS ARGN)
+        if(name IN_LIST ours)
+            _ota_require(${COMPONENT_LIB} ${visibility} ${name})
+        endif()
+    endforeach()
+endfunction()
+
+# Asked of partition tables and of tools for real silicon: nothing to do on a host, and the words are said once.
+foreach(_ota_name idf_build_process idf_component_add_link_dependency idf_build_component idf_build_executable spiffs_create_partition_image
+        fatfs_create_spiflash_image fatfs_create_rawflash_image littlefs_create_partition_image nvs_create_partition_image
+        esptool_py_flash_target esptool_py_flash_target_image esptool_py_flash_to_partition esptool_py_custom_target partition_table_get_partition_info
+        create_esp_enc_img create_esp_delta_ota ulp_embed_binary linker_generate_ldgen partition_table_add_check_size_target idf_create_lcov_report)
+    function(${_ota_name})
+        message(STATUS "${CMAKE_CURRENT_FUNCTION}(${ARGV0} ...) has no effect on a host")
+    endfunction()
+endforeach()
+
+# Targets that project files hang their own steps on.
+function(_ota_add_idle_targets)
+    foreach(name app flash app-flash bootloader partition_table partition_table_bin gen_project_binary)
+        if(NOT TARGET ${name})
+            add_custom_target(${name})
+        endif()
+    endforeach()
+endfunction()

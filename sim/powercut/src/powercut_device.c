@@ -1,0 +1,121 @@
+// What stands on a device's flash before a scenario, and what of it may change.
+
+#include "powercut_private.h"
+
+#include <string.h>
+
+#include "esp_ota_ops.h"
+#include "partition_table.h"
+
+static uint32_t table_offset(const struct powercut_world *world)
+{
+    return world->table_offset ? world->table_offset : 0x8000;
+}
+
+const esp_partition_info_t *powercut_find(const struct powercut_world *world, uint8_t type,
+                                          uint8_t subtype)
+{
+    for (uint32_t i = 0; i < world->table_count; i++) {
+        if (world->table[i].type == type && world->table[i].subtype == subtype) {
+            return &world->table[i];
+        }
+    }
+    return NULL;
+}
+
+static void encode(const struct powercut_world *world, uint8_t *bytes, uint32_t address,
+                   uint32_t len)
+{
+    if (world->encode) {
+        world->encode(world->context, address, bytes + address, len);
+    }
+}
+
+static bool put_image(const struct powercut_world *world, const esp_partition_info_t *where,
+                      uint8_t image, uint8_t *bytes)
+{
+    const struct powercut_image *from = &world->images[image];
+    if (image == 0) {
+        return true;
+    }
+    if (!where || image >= world->image_count || from->len > where->pos.size) {
+        return false;
+    }
+    memcpy(bytes + where->pos.offset, from->bytes, from->len);
+    encode(world, bytes, where->pos.offset, (from->len + 15) / 16 * 16);
+    return true;
+}
+
+static void put_record(uint8_t *at, uint32_t seq, uint32_t state)
+{
+    esp_ota_select_entry_t record;
+    memset(&record, 0xFF, sizeof(record));
+    record.ota_seq = seq;
+    record.ota_state = state;
+    record.crc = otadata_crc(seq);
+    memcpy(at, &record, sizeof(record));
+}
+
+static void put_otadata(const struct powercut_scenario *scenario, uint8_t *bytes)
+{
+    const esp_partition_info_t *otadata = powercut_find(scenario->world, PART_TYPE_DATA, 0);
+    for (uint32_t i = 0; otadata && i < OTADATA_RECORD_COUNT; i++) {
+        uint32_t at = otadata->pos.offset + i * OTADATA_SECTOR_SIZE;
+        if (scenario->seq[i]) {
+            put_record(bytes + at, scenario->seq[i], scenario->states[i]);
+        }
+        encode(scenario->world, bytes, at, OTADATA_SECTOR_SIZE);
+    }
+}
+
+bool powercut_lay_out(const struct powercut_scenario *scenario, uint8_t *bytes)
+{
+    const struct powercut_world *world = scenario->world;
+    memset(bytes, 0xFF, world->flash_size);
+    for (uint32_t i = 0; i < world->table_count; i++) {
+        const esp_partition_info_t *entry = &world->table[i];
+        bool is_storage = entry->type == PART_TYPE_DATA && entry->subtype != 0;
+        if (entry->pos.offset + entry->pos.size > world->flash_size) {
+            return false;
+        }
+        if (is_storage) {
+            memset(bytes + entry->pos.offset, 0x5A,
+                   entry->pos.size); // must stay, or be replaced whole
+        }
+    }
+    uint8_t *table = bytes + table_offset(world);
+    if (partition_table_encode(world->table, world->table_count, true, table) != ESP_OK) {
+        return false;
+    }
+    encode(world, bytes, table_offset(world), ESP_PARTITION_TABLE_MAX_LEN);
+    put_otadata(scenario, bytes);
+    bool is_done =
+        put_image(world, powercut_find(world, PART_TYPE_APP, 0), scenario->factory, bytes);
+    for (uint8_t i = 0; i < 16; i++) {
+        is_done = is_done && put_image(world, powercut_find(world, PART_TYPE_APP, 0x10 + i),
+                                       scenario->slots[i], bytes);
+    }
+    return is_done;
+}
+
+static bool is_in(const esp_partition_info_t *entry, uint32_t address)
+{
+    return address >= entry->pos.offset && address - entry->pos.offset < entry->pos.size;
+}
+
+bool powercut_may_change(const struct powercut_scenario *scenario, uint32_t address)
+{
+    const struct powercut_world *world = scenario->world;
+    for (uint32_t i = 0; i < world->table_count; i++) {
+        const esp_partition_info_t *entry = &world->table[i];
+        bool is_slot =
+            entry->type == PART_TYPE_APP && entry->subtype >= 0x10 && entry->subtype < 0x20;
+        bool is_otadata = entry->type == PART_TYPE_DATA && entry->subtype == 0;
+        bool is_final = scenario->wish == POWERCUT_STAGE && entry->type == PART_TYPE_DATA &&
+                        strncmp((const char *)entry->label, "storage", 16) == 0;
+        if ((is_slot || is_otadata || is_final) && is_in(entry, address)) {
+            return true;
+        }
+    }
+    return false;
+}
