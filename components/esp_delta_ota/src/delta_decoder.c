@@ -1,3 +1,6 @@
+// The order of things in a patch: regions, address map, then operations until the image is complete. What a copied unit or a
+// literal looks like is the matter of delta_copy.c and delta_literal.c.
+
 #include "delta_decoder.h"
 
 #include <string.h>
@@ -206,7 +209,7 @@ static esp_err_t read_copy(struct delta_decoder *decoder)
     if (err == ESP_OK) {
         err = read_length(decoder);
     }
-    if (decoder->answers) {
+    if (decoder->answers) { // the encoder's own, which it lets the decoder advance
         ((struct delta_answers *)decoder->answers)->operation++;
     }
     return err;

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef SWITCH_GAIN
+// chosen: bytes that a new diagonal must match more than the current one; the figure of bsdiff, kept for legacy patches
 #define SWITCH_GAIN 8
-#endif
 
 struct matcher {
     const uint8_t *old_bytes;

@@ -40,7 +40,8 @@ static int set_up(void **state)
     }
     memcpy(files->new_bytes, files->old_bytes + 3000, 17000);
     memcpy(files->new_bytes + 17000, files->old_bytes, 2000);
-    memcpy(files->new_bytes + 19000, files->new_bytes + 16000, 2000); // only there: straddles a seam of the old file
+    memcpy(files->new_bytes + 19000, files->new_bytes + 16000,
+           2000); // only there: straddles a seam of the old file
     *state = files;
     return 0;
 }
@@ -81,8 +82,8 @@ static struct ota_stage *make_stage(struct files *files, size_t memory, uint64_t
     return stage;
 }
 
-static esp_err_t apply(struct files *files, struct ota_stage *stage, const uint8_t *patch, size_t len,
-                       uint32_t seed)
+static esp_err_t apply(struct files *files, struct ota_stage *stage, const uint8_t *patch,
+                       size_t len, uint32_t seed)
 {
     esp_err_t err = ESP_OK;
     bool is_done = false;
@@ -91,8 +92,10 @@ static esp_err_t apply(struct files *files, struct ota_stage *stage, const uint8
         size_t out_len = seed ? next_random(&seed) % 700 : NEW_LEN;
         in_len = in_len < len - at ? in_len : len - at;
         out_len = out_len < NEW_LEN - files->made_len ? out_len : NEW_LEN - files->made_len;
-        err = at < len ? stage->ops->step(stage, patch + at, &in_len, files->made + files->made_len, &out_len)
-                       : stage->ops->finish(stage, files->made + files->made_len, &out_len, &is_done);
+        err = at < len
+                  ? stage->ops->step(stage, patch + at, &in_len, files->made + files->made_len,
+                                     &out_len)
+                  : stage->ops->finish(stage, files->made + files->made_len, &out_len, &is_done);
         at += at < len ? in_len : 0;
         files->made_len += err == ESP_OK ? (uint32_t)out_len : 0;
     }
