@@ -103,14 +103,13 @@ def with_code(code, version):
     return sealed(body, [data, code], True)
 
 
-@pytest.mark.parametrize("pair", [("wled-esp32-0.14.3", "wled-esp32-0.14.4"), ("wled-esp32c3-0.14.3", "wled-esp32c3-0.14.4")], ids=lambda p: p[0])
-def test_real_firmware(program, pair):
-    old, new = (FIRMWARE / f"{name}.bin" for name in pair)
+def test_real_firmware(program):
+    old, new = (FIRMWARE / f"wled-esp32c3-{version}.bin" for version in ("0.14.3", "0.14.4"))
     if not old.exists():
         pytest.skip(f"no {old.name} beside the repository; OTA_FIRMWARE=DIR names a folder")
     made = program.json("delta", "create", "--ram", "16K", old, new, "p.patch")
     assert applied(program, old=old) == new.read_bytes()
-    assert made["bytes"] < made["new_size"] // 50
+    assert made["bytes"] < made["new_size"] // 150
 
 
 @pytest.mark.parametrize("name,reason", [("bad_magic", "no delta patch"), ("bad_digest", "does not belong"), ("trunc", "cannot be applied"),
