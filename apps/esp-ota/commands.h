@@ -44,3 +44,6 @@ extern const struct cli_command efuse_burn_digest_command;
 extern const struct cli_command efuse_revoke_command;
 extern const struct cli_command efuse_secure_version_command;
 extern const struct cli_command efuse_enable_secure_boot_command;
+extern const struct cli_command delta_create_command;
+extern const struct cli_command delta_apply_command;
+extern const struct cli_command delta_info_command;

@@ -52,6 +52,9 @@ static const struct cli_command *const COMMANDS[] = {
     &nvs_set_command,
     &explain_command,
     &otadata_healthy_command,
+    &delta_create_command,
+    &delta_apply_command,
+    &delta_info_command,
 };
 // clang-format on
 

@@ -367,7 +367,10 @@ const struct cli_command update_command = {
         "  --json                    result, slot, bytes, status, project, version, error, "
         "seconds,\n"
         "                            received, resumed_from, retries, restarts\n\n"
-        "gzip and zstd files are unpacked on the way. Ctrl-C leaves a device that the same command "
+        "gzip and zstd files are unpacked on the way, delta patches applied to what the device "
+        "runs "
+        "(esp-ota delta create).\n"
+        "Ctrl-C leaves a device that the same command "
         "continues.\n\n"
         "example:  esp-ota update --flash dev.bin --cacert ca.pem https://localhost:8443/v2.bin\n",
     .run = run,

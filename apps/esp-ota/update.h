@@ -77,3 +77,6 @@ int update_take_limit(int option, struct update *u);
 
 /** Lets the device update itself and reports the outcome. @return an enum cli_exit */
 int update_session_run(struct update *u, struct device *device);
+
+/** From now on patches are applied to what the device runs. */
+void update_delta_enable(void);

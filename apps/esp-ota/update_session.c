@@ -232,6 +232,7 @@ static esp_err_t transfer(struct update *u)
                                      .ext = &u->limits};
     u->limits.is_cancelled = is_interrupted;
     (void)signal(SIGINT, note_interrupt); // the second one ends the program as usual
+    update_delta_enable();
     if (u->decrypt_key.bytes) {
         ota_stage_register(OTA_STAGE_ENCRYPTED, make_decrypter, NULL);
     }

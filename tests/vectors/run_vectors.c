@@ -25,6 +25,7 @@ static const struct vector_kind KINDS[] = {
     {"partition_csv", check_partition_csv, NULL},
     {"partition_csv_out", check_partition_csv_out, NULL},
     {"pre_encrypted", check_pre_encrypted, NULL},
+    {"delta", check_delta, NULL},
     {"signature", check_signature, NULL},
     {"nvs", check_nvs, NULL},
     {"flash_encryption", check_flash_encryption, NULL},

@@ -81,6 +81,7 @@ bool check_image(const struct vector_row *row, char *why);
 bool check_fields(const struct vector_row *row, char *why);
 bool check_otadata_step(const struct vector_row *row, char *why);
 bool check_pre_encrypted(const struct vector_row *row, char *why);
+bool check_delta(const struct vector_row *row, char *why);
 bool check_signature(const struct vector_row *row, char *why);
 bool check_nvs(const struct vector_row *row, char *why);
 bool check_flash_encryption(const struct vector_row *row, char *why);

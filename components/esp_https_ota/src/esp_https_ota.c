@@ -28,6 +28,8 @@ static const char *TAG = "esp_https_ota";
 #define PORTION_DEFAULT 4096
 #define PAGE_LEN        256 // fact: pages of NOR flash; whole ones are programmed
 #define RESTART_MAX     3   // chosen: a file that changes more often is not one to install
+#define LAST_WRITTEN_LEN                                                                           \
+    16 // fact: a block of flash encryption, which is written only when it is full
 
 enum session_state {
     STATE_CONNECTED, // the body can be read; flash is untouched
@@ -60,6 +62,8 @@ struct session {
     bool has_header; // the stages are in place and the first bytes of the image are in the buffer
     bool has_ended;  // the stream is complete
     int64_t written;
+    uint8_t last_written
+        [LAST_WRITTEN_LEN]; // the end of that; for encrypted slots not all of it is on flash yet
     uint32_t restarts;
     int64_t resumed_from; // position in the server's file
 };
@@ -409,6 +413,26 @@ static esp_err_t fill_buffer(struct session *session, size_t wanted)
     return ESP_OK;
 }
 
+// What a stage has given is on flash, on its way there, or still in the buffer.
+static esp_err_t read_output(void *context, uint32_t offset, uint8_t *out, uint32_t len)
+{
+    struct session *session = context;
+    uint32_t written = (uint32_t)session->written;
+    uint32_t from_flash = offset < written ? written - offset : 0;
+    from_flash = from_flash < len ? from_flash : len;
+    esp_err_t err =
+        from_flash > 0 ? esp_partition_read(session->staging, offset, out, from_flash) : ESP_OK;
+    for (uint32_t i = 0; i < len && err == ESP_OK; i++) {
+        uint32_t at = offset + i;
+        if (at >= written) {
+            out[i] = (uint8_t)session->buffer[at - written];
+        } else if (written - at <= LAST_WRITTEN_LEN) {
+            out[i] = session->last_written[LAST_WRITTEN_LEN - (written - at)];
+        }
+    }
+    return err;
+}
+
 // The stage that the first bytes in the buffer ask for; NULL: none.
 static struct ota_stage *next_stage(struct session *session)
 {
@@ -423,6 +447,10 @@ static struct ota_stage *next_stage(struct session *session)
     struct ota_stage *stage = ota_stage_make(kind, session->staging->size);
     if (stage && session->stream.level_count == 0) {
         session->resume.stages = kind; // a journal keeps the state of this one
+    }
+    if (stage && stage->ops->attach) {
+        struct ota_stage_output output = {session, read_output};
+        stage->ops->attach(stage, &output);
     }
     return stage;
 }
@@ -462,6 +490,14 @@ static esp_err_t wait_for_header(struct session *session)
 
 // ----------------------------------------------------------------------- perform
 
+static void note_last_written(struct session *session)
+{
+    size_t len = session->buffered < LAST_WRITTEN_LEN ? session->buffered : LAST_WRITTEN_LEN;
+    memmove(session->last_written, session->last_written + len, LAST_WRITTEN_LEN - len);
+    memcpy(session->last_written + LAST_WRITTEN_LEN - len,
+           session->buffer + session->buffered - len, len);
+}
+
 static esp_err_t write_buffer(struct session *session)
 {
     if (session->buffered == 0) {
@@ -472,6 +508,7 @@ static esp_err_t write_buffer(struct session *session)
         return err;
     }
     session->written += (int64_t)session->buffered;
+    note_last_written(session);
     session->buffered = 0;
     return ESP_OK;
 }

@@ -22,6 +22,13 @@ extern "C" {
 
 struct ota_stage;
 
+/** How a stage reads back what it gave in earlier calls of step. */
+struct ota_stage_output {
+    void *context;
+    /** Reads len bytes at offset of the stage's output, all of which were given before. @return an error ends the stage */
+    esp_err_t (*read)(void *context, uint32_t offset, uint8_t *out, uint32_t len);
+};
+
 struct ota_stage_ops {
     const char *name; // for log lines, e.g. "gzip"
 
@@ -56,6 +63,9 @@ struct ota_stage_ops {
 
     /** Continues a fresh stage from a saved state. @return ESP_OK; ESP_ERR_INVALID_ARG: not a state of this stage */
     esp_err_t (*restore)(struct ota_stage *stage, const uint8_t *state, size_t state_len);
+
+    /** Tells the stage how to read its output back; output is copied. NULL: this stage has no use for it. */
+    void (*attach)(struct ota_stage *stage, const struct ota_stage_output *output);
 
     /** Frees the stage and wipes its secrets. */
     void (*destroy)(struct ota_stage *stage);

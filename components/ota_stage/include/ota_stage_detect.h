@@ -17,6 +17,7 @@ enum ota_stage_kind {
     OTA_STAGE_GZIP,
     OTA_STAGE_ZSTD,
     OTA_STAGE_ENCRYPTED, // Espressif's pre-encrypted image
+    OTA_STAGE_DELTA,     // a patch: ours or Espressif's
 };
 
 /**

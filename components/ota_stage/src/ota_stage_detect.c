@@ -12,7 +12,9 @@ static const struct {
     {{0x28, 0xB5, 0x2F, 0xFD}, 4, OTA_STAGE_ZSTD}, // fact: RFC 8878, 3.1.1
     {{0xCF, 0xB6, 0x88, 0x07},
      4,
-     OTA_STAGE_ENCRYPTED}, // fact: esp_encrypted_img, magic of the header
+     OTA_STAGE_ENCRYPTED},                          // fact: esp_encrypted_img, magic of the header
+    {{0xD5, 'O', 'T', 'D'}, 4, OTA_STAGE_DELTA},    // SPEC.md, "Delta patches"
+    {{0x10, 0xDE, 0xCD, 0xFC}, 4, OTA_STAGE_DELTA}, // fact: esp_delta_ota, magic of its container
 };
 
 enum ota_stage_kind ota_stage_detect(const uint8_t *bytes, size_t len)
@@ -36,6 +38,8 @@ const char *ota_stage_kind_name(enum ota_stage_kind kind)
         return "zstd";
     case OTA_STAGE_ENCRYPTED:
         return "pre-encrypted";
+    case OTA_STAGE_DELTA:
+        return "delta";
     case OTA_STAGE_UNKNOWN:
         break;
     }

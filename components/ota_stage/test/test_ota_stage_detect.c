@@ -18,6 +18,8 @@ static void tells_each_kind_by_its_first_bytes(void **state)
     assert_kind(OTA_STAGE_GZIP, 0x1F, 0x8B, 0x08, 0x00);
     assert_kind(OTA_STAGE_ZSTD, 0x28, 0xB5, 0x2F, 0xFD);
     assert_kind(OTA_STAGE_ENCRYPTED, 0xCF, 0xB6, 0x88, 0x07);
+    assert_kind(OTA_STAGE_DELTA, 0xD5, 'O', 'T', 'D');
+    assert_kind(OTA_STAGE_DELTA, 0x10, 0xDE, 0xCD, 0xFC);
 }
 
 static void does_not_know_what_only_begins_alike(void **state)
