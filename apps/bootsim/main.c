@@ -1,10 +1,12 @@
 // bootsim: the bootloader standing alone. One power-on of a flash file, told as the serial port of a board would tell it.
 //
-//     bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off] [--flash-key FILE]
+//     bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off] [--attempts N] [--crash-limit N]
+//             [--flash-key FILE]
 //
 // Exit codes: 0 an application starts, 1 none does or the flash cannot be used, 2 wrong usage.
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "boot_report.h"
@@ -14,10 +16,12 @@
 
 static const char *TAG = "bootsim";
 
+#define COUNT_MAX 1000 // as esp-ota boot takes
+
 static int usage(FILE *to)
 {
     fputs("usage: bootsim FLASH [--chip C] [--rollback on|off] [--anti-rollback on|off]\n"
-          "               [--flash-key FILE]\n\n"
+          "               [--attempts N] [--crash-limit N] [--flash-key FILE]\n\n"
           "Powers the device in FLASH on, once: decides as ESP-IDF's bootloader does, writes what "
           "it writes.\n\n"
           "example:  bootsim dev.bin --rollback on\n",
@@ -81,6 +85,21 @@ static bool take_switch(const char *name, const char *value, struct device_optio
     return true;
 }
 
+// Extensions of our bootloader, as in esp-ota boot.
+static bool take_count(const char *name, const char *value, struct device_options *options)
+{
+    uint32_t *out = strcmp(name, "--attempts") == 0      ? &options->attempts
+                    : strcmp(name, "--crash-limit") == 0 ? &options->crash_limit
+                                                         : NULL;
+    char *end;
+    unsigned long count = strtoul(value, &end, 10);
+    if (!out || end == value || *end || value[0] == '-' || count > COUNT_MAX) {
+        return false;
+    }
+    *out = (uint32_t)count;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     const char *path = NULL;
@@ -94,7 +113,8 @@ int main(int argc, char **argv)
             options.chip = argv[++i];
         } else if (strcmp(argv[i], "--flash-key") == 0 && has_value) {
             options.flash_key = argv[++i];
-        } else if (has_value && take_switch(argv[i], argv[i + 1], &options)) {
+        } else if (has_value && (take_switch(argv[i], argv[i + 1], &options) ||
+                                 take_count(argv[i], argv[i + 1], &options))) {
             i++;
         } else if (argv[i][0] != '-' && !path) {
             path = argv[i];

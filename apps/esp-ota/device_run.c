@@ -35,6 +35,9 @@ struct run {
     const char *chip;
     bool is_rollback_given; // else the image says
     bool rollback;
+    bool anti_rollback;
+    uint32_t attempts;
+    uint32_t crash_limit;
     uint32_t max_boots; // 0: no limit
     uint32_t watchdog_s;
     int stop_fd;   // SIGINT, SIGTERM, SIGHUP
@@ -253,8 +256,12 @@ static int live(struct run *r)
 // A power-on starts from what the files hold: table, eFuses and otadata are read again each time.
 static int boot(struct run *r)
 {
-    struct device_options options = {
-        .chip = r->chip, .rollback = r->rollback, .flash_fd = r->flash_fd};
+    struct device_options options = {.chip = r->chip,
+                                     .rollback = r->rollback,
+                                     .anti_rollback = r->anti_rollback,
+                                     .attempts = r->attempts,
+                                     .crash_limit = r->crash_limit,
+                                     .flash_fd = r->flash_fd};
     r->life++;
     clock_gettime(CLOCK_MONOTONIC, &r->power_on);
     cli_forget_log();
@@ -267,6 +274,7 @@ static int boot(struct run *r)
         r->flash_fd = fcntl(nor_flash_descriptor(r->device->flash), F_DUPFD_CLOEXEC, 3);
     }
     r->rollback = r->is_rollback_given ? r->rollback : device_wants_rollback(r->device);
+    r->rollback |= r->device->anti_rollback;
     esp_err_t err = device_boot(r->device, r->rollback, false, &r->decision);
     int code = err == ESP_OK && r->flash_fd > 0
                    ? live(r)
@@ -316,13 +324,25 @@ static int run_device(struct run *r)
     return code;
 }
 
-enum { OPT_FLASH = 256, OPT_CHIP, OPT_ROLLBACK, OPT_MAX_BOOTS, OPT_WATCHDOG };
+enum {
+    OPT_FLASH = 256,
+    OPT_CHIP,
+    OPT_ROLLBACK,
+    OPT_MAX_BOOTS,
+    OPT_WATCHDOG,
+    OPT_ANTI_ROLLBACK,
+    OPT_ATTEMPTS,
+    OPT_CRASH_LIMIT
+};
 
 static const struct option OPTIONS[] = {
     {"flash", required_argument, NULL, OPT_FLASH},
     {"chip", required_argument, NULL, OPT_CHIP},
     {"flash-key", required_argument, NULL, CLI_OPTION_FLASH_KEY},
     {"rollback", required_argument, NULL, OPT_ROLLBACK},
+    {"anti-rollback", required_argument, NULL, OPT_ANTI_ROLLBACK},
+    {"attempts", required_argument, NULL, OPT_ATTEMPTS},
+    {"crash-limit", required_argument, NULL, OPT_CRASH_LIMIT},
     {"max-boots", required_argument, NULL, OPT_MAX_BOOTS},
     {"watchdog", required_argument, NULL, OPT_WATCHDOG},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
@@ -344,6 +364,14 @@ static int take_option(int option, struct run *r)
         return cli_parse_switch(optarg, &r->rollback)
                    ? CLI_DONE
                    : cli_usage("--rollback is on or off, not \"%s\"", optarg);
+    case OPT_ANTI_ROLLBACK:
+        return cli_parse_switch(optarg, &r->anti_rollback)
+                   ? CLI_DONE
+                   : cli_usage("--anti-rollback is on or off, not \"%s\"", optarg);
+    case OPT_ATTEMPTS:
+        return cli_parse_count("--attempts", optarg, &r->attempts) ? CLI_DONE : CLI_USAGE;
+    case OPT_CRASH_LIMIT:
+        return cli_parse_count("--crash-limit", optarg, &r->crash_limit) ? CLI_DONE : CLI_USAGE;
     case OPT_MAX_BOOTS:
         if (!cli_parse_number(optarg, BOOTS_MAX, &number)) {
             return cli_usage("--max-boots wants a number, not \"%s\"", optarg);
@@ -382,7 +410,9 @@ static int run(int argc, char **argv)
 const struct cli_command device_run_command = {
     .name = "device run",
     .summary = "let a device live: boot, run the program in the slot, reset, boot again",
-    .usage = "device run --flash FLASH [--max-boots N] [--rollback on|off] [--watchdog S] [--json]",
+    .usage =
+        "device run --flash FLASH [--max-boots N] [--rollback on|off] [--anti-rollback on|off] "
+        "[--attempts N] [--crash-limit N] [--watchdog S] [--json]",
     .help =
         "Powers the device on and keeps it running. The program in the slot (image build --chip "
         "linux --elf) is\n"
@@ -396,6 +426,12 @@ const struct cli_command device_run_command = {
         "  --rollback on|off  whether the bootloader was built with rollback; if not given: on, "
         "unless the\n"
         "                     program that boots was packed with --app-rollback off\n"
+        "  --anti-rollback on|off  whether it counts secure versions in FLASH.efuse; off if not "
+        "given and\n"
+        "                     FLASH.sdkconfig does not say so; on implies --rollback on\n"
+        "  --attempts N       extension: start an unconfirmed image N times before it is given up\n"
+        "  --crash-limit N    extension: give up an image that started N times without reporting "
+        "itself healthy\n"
         "  --watchdog S       an image on trial that neither confirms itself nor feeds with\n"
         "                     esp_task_wdt_reset() for S seconds is reset; 30 if not given, 0: "
         "never\n"

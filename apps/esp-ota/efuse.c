@@ -11,7 +11,9 @@
 #include "chip_traits.h"
 #include "efuse_keys.h"
 #include "efuse_ops.h"
+#include "esp_ota_ext.h"
 #include "esp_efuse.h"
+#include "open_device.h"
 #include "sim_efuse.h"
 #include "trust.h"
 
@@ -322,6 +324,40 @@ static uint32_t count_trusted(uint32_t without)
     return count;
 }
 
+/** Whether what runs and its bootloader boot without the key of a slot; with the device open, so the eFuses are not. */
+static bool check_rest_boots(const struct request *r, uint32_t slot)
+{
+    struct device_options options = {.read_only = true};
+    struct device *device = open_device(r->flash, &options);
+    if (!device) {
+        cli_say("so what runs cannot be verified without key slot %u; --force revokes it all the "
+                "same",
+                (unsigned)slot);
+        return false;
+    }
+    esp_err_t err = device_start_application(device, NULL);
+    if (err == ESP_OK && esp_ota_get_running_partition()) { // else there is nothing to lose
+        err = esp_ota_check_revocation((esp_ota_secure_boot_public_key_index_t)slot);
+    }
+    device_close(device);
+    if (err != ESP_OK) {
+        cli_report_error(err, "%s: what runs cannot be verified without key slot %u", r->flash,
+                         (unsigned)slot);
+        cli_say("key slot %u is not revoked; first let the device run, and confirm, an image that "
+                "is signed with another trusted\n"
+                "key too (--force revokes it all the same, and the device may never boot again)",
+                (unsigned)slot);
+    }
+    return err == ESP_OK;
+}
+
+static bool check_device(struct request *r, uint32_t slot)
+{
+    close_efuses();
+    bool is_good = check_rest_boots(r, slot);
+    return open_efuses(r) && is_good;
+}
+
 static int revoke(struct request *r)
 {
     uint64_t slot = 0;
@@ -340,6 +376,9 @@ static int revoke(struct request *r)
         return cli_fail("with Secure Boot on and key slot %u revoked no key would be left, and "
                         "nothing would ever boot; --force does it all the same",
                         (unsigned)slot);
+    }
+    if (is_secure_boot && !r->is_forced && !check_device(r, (uint32_t)slot)) {
+        return CLI_FAILED;
     }
     cli_say("%s.efuse: key slot %u is not trusted any more, for ever; images signed only with it "
             "do not boot",
@@ -362,10 +401,11 @@ const struct cli_command efuse_revoke_command = {
     .usage = "efuse revoke FLASH SLOT [--yes] [--json]",
     .help =
         "Revokes key slot 0, 1 or 2. ESP32 and ESP32-C2 cannot. Without --yes it only says what "
-        "it would do. The\n"
-        "last key of a device with Secure Boot is not revoked.\n\n"
+        "it would do. On a\n"
+        "device with Secure Boot a key stays as long as the confirmed image, or the bootloader, "
+        "needs it.\n\n"
         "  --yes    do it; it can never be undone\n"
-        "  --force  also the last key: the device will never boot again\n"
+        "  --force  also a key that is still needed: the device will never boot again\n"
         "  --json   as efuse show, afterwards\n\n"
         "example:  esp-ota efuse revoke dev.bin 0 --yes\n",
     .run = run_revoke,

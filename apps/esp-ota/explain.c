@@ -164,8 +164,10 @@ static bool look_at_slot(const struct device *device, int i, struct slot *out)
     if (out->pos.size == 0) {
         return false;
     }
-    struct image_rules rules = {
-        .chip = device->chip, .flash_offset = out->pos.offset, .partition_size = out->pos.size};
+    struct image_rules rules = {.chip = device->chip,
+                                .flash_offset = out->pos.offset,
+                                .partition_size = out->pos.size,
+                                .signature = &device->boot_policy};
     out->fault = image_verify_flash(device->flash, &rules, &out->info);
     return true;
 }
@@ -206,8 +208,9 @@ static void print_boot(const struct boot_decision *decision, const char *when, b
         printf("  %-10s nothing boots\n", when);
         return;
     }
+    bool has_name = image_report_name(&decision->image, app)[0] != 0;
     printf("  %-10s %s%s%s%s: %s\n", when, boot_index_name(decision->booted, name),
-           image_report_name(&decision->image, app)[0] ? " (" : "", app, app[0] ? ")" : "",
+           has_name ? " (" : "", app, has_name ? ")" : "",
            is_same ? "the same again" : boot_reason_text(decision->reason));
     for (int i = 0; decision->has_otadata && i < OTADATA_RECORD_COUNT; i++) {
         const esp_ota_select_entry_t *before = &decision->before[i];

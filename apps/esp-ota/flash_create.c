@@ -227,8 +227,7 @@ static bool verify_puts(const struct creation *c)
 static esp_err_t program_put(esp_flash_t *flash, const struct put *put)
 {
     const esp_partition_info_t *entry = &put->entry;
-    bool encrypts = flash_is_encrypted(flash) &&
-                    partition_table_is_encrypted(entry->type, entry->subtype, entry->flags);
+    bool encrypts = flash_is_encrypted(flash) && partition_table_entry_is_encrypted(entry);
     uint32_t len = (uint32_t)put->content.len;
     return encrypts ? flash_encrypt_write(flash, entry->pos.offset, put->content.bytes, len)
                     : esp_flash_write(flash, put->content.bytes, entry->pos.offset, len);

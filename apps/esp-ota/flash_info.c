@@ -37,8 +37,10 @@ static void look_at_slot(struct device *device, const esp_partition_info_t *entr
     out->entry = *entry;
     cli_clean_text(entry->label, sizeof(entry->label), out->label);
     out->is_empty = is_erased_at(device, entry->pos.offset);
-    out->rules = (struct image_rules){
-        .chip = device->chip, .flash_offset = entry->pos.offset, .partition_size = entry->pos.size};
+    out->rules = (struct image_rules){.chip = device->chip,
+                                      .flash_offset = entry->pos.offset,
+                                      .partition_size = entry->pos.size,
+                                      .signature = &device->boot_policy};
     out->fault = image_verify_flash(device->flash, &out->rules, &out->info);
 }
 
@@ -83,8 +85,7 @@ static void print_device(const char *path, const struct device *device)
            is_known ? cli_revision_text(device->chip.chip_rev, rev) : "",
            chip_source_text(device->chip_source));
     if (device->encryption) {
-        printf("flash encryption on, %s; an erased partition or record reads as noise\n",
-               device->encryption);
+        printf("flash encryption on, %s; an erased partition reads as noise\n", device->encryption);
     }
 }
 

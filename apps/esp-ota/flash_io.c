@@ -87,8 +87,7 @@ static struct device *open_partition(const struct access *access, bool read_only
 static bool is_translated(const struct device *device, const struct access *access,
                           const esp_partition_info_t *entry)
 {
-    return device->encryption && !access->is_raw &&
-           partition_table_is_encrypted(entry->type, entry->subtype, entry->flags);
+    return device->encryption && !access->is_raw && partition_table_entry_is_encrypted(entry);
 }
 
 static esp_err_t read_bytes(esp_flash_t *flash, bool decrypts, void *out, uint32_t address,

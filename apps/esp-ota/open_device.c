@@ -53,6 +53,21 @@ static const char *slot_of_record(const struct device *device, const esp_ota_sel
     return boot_index_name((int)otadata_slot(record->ota_seq, device->slots.ota_count), out);
 }
 
+/** Whether a record is erased flash; on an encrypted device that reads as noise, which is known by its address. */
+static bool is_erased_record(const struct device *device, const esp_ota_select_entry_t *record,
+                             int index)
+{
+    esp_ota_select_entry_t erased;
+    struct flash_cipher *cipher = device->flash->cipher;
+    uint32_t address = device->slots.otadata.offset + (uint32_t)index * OTADATA_SECTOR_SIZE;
+    memset(&erased, 0xFF, sizeof(erased));
+    if (cipher &&
+        cipher->ops->decrypt(cipher, address, &erased, &erased, sizeof(erased)) != ESP_OK) {
+        return false;
+    }
+    return record->ota_seq == OTADATA_SEQ_EMPTY || memcmp(record, &erased, sizeof(erased)) == 0;
+}
+
 json_t *records_to_json(const struct device *device,
                         const esp_ota_select_entry_t records[OTADATA_RECORD_COUNT])
 {
@@ -60,7 +75,7 @@ json_t *records_to_json(const struct device *device,
     int active = otadata_active(records);
     for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
         const esp_ota_select_entry_t *record = &records[i];
-        bool is_empty = record->ota_seq == OTADATA_SEQ_EMPTY;
+        bool is_empty = is_erased_record(device, record, i);
         char slot[8];
         json_t *item = json_object();
         json_object_set_new(item, "empty", json_boolean(is_empty));
@@ -85,7 +100,7 @@ void records_print(const struct device *device,
     for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
         const esp_ota_select_entry_t *record = &records[i];
         char slot[8];
-        if (record->ota_seq == OTADATA_SEQ_EMPTY) {
+        if (is_erased_record(device, record, i)) {
             printf("  record %d  empty\n", i);
             continue;
         }

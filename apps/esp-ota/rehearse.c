@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chip_traits.h"
 #include "esp_image_format.h"
 
 #define IMAGE_MAX      (16u * 1024 * 1024)
@@ -231,6 +232,22 @@ static bool read_image(const char *path, struct cli_bytes *out)
     return true;
 }
 
+// The same device runs both.
+static bool is_for_one_chip(const struct request *request)
+{
+    esp_image_header_t old_header;
+    esp_image_header_t new_header;
+    memcpy(&old_header, request->plan.old_image.bytes, sizeof(old_header));
+    memcpy(&new_header, request->plan.new_image.bytes, sizeof(new_header));
+    if (old_header.chip_id == new_header.chip_id) {
+        return true;
+    }
+    cli_report_failure("%s is for %s and %s for %s; give two images for the same chip",
+                       request->old_path, chip_name(old_header.chip_id), request->new_path,
+                       chip_name(new_header.chip_id));
+    return false;
+}
+
 // ----------------------------------------------------------------------- results
 
 static double seconds(uint64_t ns)
@@ -361,7 +378,8 @@ static int rehearse(int argc, char **argv)
     }
     cli_capture_log();
     int code = read_image(request.old_path, &request.plan.old_image) &&
-                       read_image(request.new_path, &request.plan.new_image)
+                       read_image(request.new_path, &request.plan.new_image) &&
+                       is_for_one_chip(&request)
                    ? compare(&request)
                    : CLI_FAILED;
     free(request.plan.old_image.bytes);

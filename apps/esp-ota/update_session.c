@@ -310,6 +310,9 @@ static int report_failure(const struct update *u, const struct device *device, e
     if (u->bytes > 0 && !u->starts_afresh && err != ESP_ERR_OTA_VALIDATE_FAILED) {
         cli_say("the same command goes on where this one ended");
     }
+    if (err == ESP_ERR_OTA_VALIDATE_FAILED && device->signatures.on_update) {
+        cli_say("esp-ota trust show --flash %s tells whose signatures this device takes", u->flash);
+    }
     cli_say(read_choice(device) == u->chosen ? "the boot choice is as before"
                                              : "the boot choice changed: see esp-ota flash info");
     return code;

@@ -27,6 +27,22 @@ def dev(program, device):
     return made
 
 
+def test_the_crash_loop_guard_gives_up_nothing_for_an_image_that_is_too_old(program, dev):
+    program.done("otadata", "switch", dev.flash, "ota_1", *ON)
+    boot(program, dev)
+    program.done("otadata", "confirm", dev.flash, *ON)
+    assert [boot(program, dev, "--crash-limit", "2")["slot"] for _ in range(4)] == ["ota_1"] * 4
+
+
+def test_the_project_says_how_many_bits_count(program, dev):
+    dev.flash.with_name(dev.flash.name + ".sdkconfig").write_text(
+        "CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK=y\nCONFIG_BOOTLOADER_APP_SEC_VER_SIZE_EFUSE_FIELD=2\n")
+    program.done("otadata", "switch", dev.flash, "ota_1")  # secure version 3, beyond what two bits count
+    assert program.json("boot", "--flash", dev.flash)["slot"] == "ota_1"
+    assert "0x" not in program.failed("otadata", "confirm", dev.flash).stderr
+    assert burnt(dev) == 2
+
+
 def test_nothing_is_burnt_without_it(program, device):
     dev = device(table=WITHOUT_FACTORY, ota_0=program.firmware("a.img", secure_version=5))
     assert program.json("boot", "--flash", dev.flash)["secure_version"] == 0

@@ -1,14 +1,19 @@
 """explain and boot --explain: what boots, what the next resets do, and repairs that are shown before they are done."""
 
+import re
 import struct
+import subprocess
 import zlib
 
 import pytest
 
-from esp_ota import TWO_OTA_CSV
+from esp_ota import TWO_OTA_CSV, find_program
 
 NEW, PENDING, VALID, INVALID, ABORTED, UNDEFINED = 0, 1, 2, 3, 4, 0xFFFFFFFF
 WITHOUT_FACTORY = "".join(line for line in TWO_OTA_CSV.splitlines(True) if "factory" not in line)
+
+
+BOOTSIM = find_program().parent.parent / "bootsim" / "bootsim"
 
 
 def record(seq, state, torn=False):
@@ -113,6 +118,20 @@ def test_attempts_and_the_crash_loop_guard(program, dev):
     assert [(a["slot"], a["reason"]) for a in answer] == [("ota_1", "otadata"), ("ota_1", "otadata"), ("ota_0", "crash_loop")]
     assert program.run("boot", "--flash", dev.flash, "--attempts", "many").returncode == 2
     assert program.run("explain", dev.flash, "--crash-limit", "-1").returncode == 2
+
+
+def test_bootsim_counts_attempts_and_crashes_as_boot_does(program, dev):
+    def boot(*more):
+        result = subprocess.run([BOOTSIM, dev.flash, "--rollback", "on", *more], capture_output=True, text=True, timeout=60)
+        assert result.returncode == 0, result.stdout
+        return re.search(r"starting hello ([0-9])", result.stdout)[1]
+
+    put(dev, record(1, VALID), record(2, NEW))
+    assert [boot("--attempts", "2") for _ in range(3)] == ["3", "3", "2"]
+    put(dev, record(1, VALID), record(2, VALID))
+    assert [boot("--crash-limit", "2") for _ in range(3)] == ["3", "3", "2"]
+    for wrong in (["--attempts"], ["--attempts", "many"], ["--crash-limit", "-1"], ["--attempts", "1001"]):
+        assert subprocess.run([BOOTSIM, dev.flash, *wrong], capture_output=True, timeout=60).returncode == 2
 
 
 def test_healthy_writes_nothing_where_nothing_was_counted(program, dev):

@@ -26,6 +26,20 @@ def espsecure():
     return lambda *args: subprocess.run([path, *map(str, args)], check=True, capture_output=True, timeout=120)
 
 
+# ---------------------------------------------------------------------- records
+
+def test_an_erased_record_is_empty_although_it_reads_as_noise(program, dev):
+    program.done("flash", "write", dev.flash, "--partition", "ota_0", program.firmware("v2.bin", chip="esp32c3", version="2"))
+    program.done("otadata", "erase", dev.flash)
+    for command in (["otadata", "show", dev.flash], ["flash", "info", dev.flash]):
+        shown = program.done(*command).stdout
+        assert shown.count("empty") >= 2 and "WRONG" not in shown, shown
+    program.done("otadata", "switch", dev.flash, "ota_0")
+    assert [r["empty"] for r in program.json("otadata", "show", dev.flash)["records"]] == [False, True]
+    dev.overwrite(dev.layout["otadata"][0], bytes(32))  # all bits programmed: that is no erased record
+    assert "WRONG" in program.done("otadata", "show", dev.flash).stdout
+
+
 # ---------------------------------------------------------------------- files
 
 def test_files_are_those_of_the_vectors(program):

@@ -43,6 +43,21 @@ def test_without_a_store_the_first_key_of_what_runs_is_trusted(program, device, 
     assert f"trusts {keys[0].hex}" in text and "first block only" in text
 
 
+def test_what_would_not_boot_for_its_signature_is_said_by_every_report(program, device, tmp_path, keys):
+    other = tmp_path / "other.img"
+    other.write_bytes(image(version="9"))
+    dev = put(device, tmp_path, sign_v2(image(), keys[0]), ota_1=other)
+    program.done("trust", "add", "--flash", dev.flash, keys[0].digest)
+    program.done("trust", "set", "--flash", dev.flash, "--signed", "boot", "--scheme", "ecdsa256")
+    assert "NOT VALID (signature_missing)" in program.done("flash", "info", dev.flash).stdout
+    told = program.done("explain", dev.flash).stdout
+    assert "not signed" in told and "(hello 2.0.0): " in told
+    program.done("otadata", "switch", dev.flash, "ota_0", "--rollback", "on")
+    program.done("otadata", "switch", dev.flash, "ota_1", "--force")
+    program.done("otadata", "switch", dev.flash, "ota_0")  # record 0 names ota_0, record 1 the other
+    assert [program.json("boot", "--flash", dev.flash, "--crash-limit", "2")["slot"] for _ in range(4)] == ["ota_0"] * 4
+
+
 def test_the_settings_are_lines_of_an_sdkconfig(program, device, tmp_path):
     dev = device(table=STORE_CSV)
     config = dev.flash.with_name(dev.flash.name + ".sdkconfig")

@@ -49,6 +49,40 @@ def test_firmware_that_leaves_before_it_confirms_is_rolled_back(alive):
     assert ends(boots) == [("ota_1", "2-exit", "POWERON", "idle"), ("ota_0", "1", "PANIC", "idle")]
 
 
+def test_attempts_give_firmware_on_trial_more_than_one_start(alive):
+    device = alive()
+    device.install(device.pack("2-crash"))
+    boots, last, _ = device.run(3, "--attempts", "2")
+    assert ends(boots) == [("ota_1", "2-crash", "POWERON", "panic"), ("ota_1", "2-crash", "PANIC", "panic"), ("ota_0", "1", "PANIC", "idle")]
+    assert [boot["on_trial"] for boot in boots] == [True, True, False]
+
+
+def test_firmware_that_crashes_after_its_trial_is_given_up_at_the_crash_limit(alive, program):
+    device = alive()
+    device.install(device.pack("2-crash"))
+    program.done("boot", "--flash", device.flash, "--rollback", "on")
+    program.done("otadata", "confirm", device.flash)
+    boots, _, _ = device.run(4, "--crash-limit", "2")
+    assert [(boot["slot"], boot["end"]) for boot in boots] == [("ota_1", "panic"), ("ota_1", "panic"), ("ota_0", "idle")]
+    assert boots[-1]["reason"] == "crash_loop"
+
+
+def test_anti_rollback_reaches_the_firmware_which_burns_what_it_confirms(alive, program):
+    device = alive()
+    device.install(device.pack("2", "--secure-version", "3"))
+    assert program.json("efuse", "show", device.flash)["secure_version"] == 0
+    boots, _, _ = device.run(1, "--anti-rollback", "on", "--rollback", "off")
+    assert (boots[0]["version"], boots[0]["rollback"], boots[0]["on_trial"]) == ("2", True, True)
+    assert program.json("efuse", "show", device.flash)["secure_version"] == 3
+    assert device.states() == ["VALID", "VALID"]
+
+
+@pytest.mark.parametrize("options", [("--attempts", "x"), ("--crash-limit", "-1"), ("--anti-rollback", "maybe")])
+def test_wrong_counts_and_switches_are_wrong_usage(alive, options):
+    device = alive()
+    device.run_wrong(*options)
+
+
 def test_a_program_that_can_not_be_executed_is_a_crash(alive, program):
     device = alive()
     (program.folder / "elf").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00" + bytes(100))

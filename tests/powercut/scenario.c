@@ -260,11 +260,19 @@ static void encrypt_range(uint32_t address, uint32_t len)
     }
 }
 
-// As flashing an encrypted device does: table, otadata and images. What is erased stays erased.
+static void encrypt_trust(void)
+{
+    encrypt_range(TRUST_AT, TRUST_STORE_SECTOR_LEN);
+}
+
+// As flashing an encrypted device does: table, otadata, trust store and images. What is erased stays erased.
 static void encrypt_all(const struct scenario *scenario)
 {
     encrypt_range(0x8000, ESP_PARTITION_TABLE_MAX_LEN);
     encrypt_range(OTADATA_AT, 2 * OTADATA_SECTOR_SIZE);
+    if (scenario->rotates) {
+        encrypt_trust();
+    }
     if (!scenario->without_factory) {
         encrypt_range(FACTORY_AT, s_image_lens[IMAGE_FACTORY]);
     }
@@ -469,6 +477,7 @@ static esp_err_t rotate(enum plant plant)
             return err;
         }
         put_trust();
+        encrypt_trust();
     }
     return esp_ota_mark_app_valid_cancel_rollback();
 }

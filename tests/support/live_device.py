@@ -34,6 +34,10 @@ class Life(pytest_esp_ota.Device):
         return subprocess.Popen(self.command(*options), cwd=self.program.folder, text=True, errors="replace", stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=stderr, env={**os.environ, **(env or {})})
 
+    def run_wrong(self, *options):
+        """A run that is refused as wrong usage before anything boots."""
+        assert self.program.run(*self.command(*options)[1:]).returncode == 2
+
 
 def stop(process, number=signal.SIGTERM):
     """Ends a run that start() began: (exit code, standard output, standard error)."""

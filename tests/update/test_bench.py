@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from esp_ota import LIMIT_SECONDS, ROOT
 from mounts import Mounted
 
-PROGRAMS = {"esp-ota update", "minimal loop", "curl -o"}
+PROGRAMS = {"esp-ota update", "esp-ota update, image is there", "minimal loop", "curl -o"} | ({"wget -O"} if shutil.which("wget") else set())
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def bench(tmp_path):
 
 
 def test_every_run_of_every_program_is_reported(bench):
-    result = bench("--runs", "2", "--sizes", "1,2", "--json")
+    result = bench("--runs", "2", "--sizes", "1,2", "--only", "a", "--json")
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["environment"]["build"].startswith("RelWithDebInfo")
@@ -42,10 +43,21 @@ def test_every_run_of_every_program_is_reported(bench):
 
 
 def test_the_table_has_a_row_for_each(bench):
-    result = bench("--runs", "1", "--sizes", "1")
+    result = bench("--runs", "1", "--sizes", "1", "--only", "a")
     assert result.returncode == 0, result.stderr
     for program in PROGRAMS:
-        assert sum(line.startswith(f"   1 MiB  {program} ") for line in result.stdout.splitlines()) == 1, result.stdout
+        assert sum(line.startswith(f"| 1 MiB | {program} |") for line in result.stdout.splitlines()) == 1, result.stdout
+
+
+def test_every_other_part_has_rows(bench):
+    result = bench("--runs", "1", "--sizes", "1", "--only", "bcdefh", "--peers", "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["sizes"] == {} and report["sections"].keys() == set("bcdefh")
+    assert all(rows for rows in report["sections"].values())
+    assert {"swupdate", "rauc"} <= report["environment"].keys()
+    assert report["sections"]["c"]["fetched twice"]["bytes"] <= 65536 + 4096
+    assert all(row.get("all other steps", 0) == 0 for row in report["sections"]["f"].values())
 
 
 def test_too_little_space_is_said_before_anything_is_made(bench, tmp_path):
@@ -55,6 +67,6 @@ def test_too_little_space_is_said_before_anything_is_made(bench, tmp_path):
         assert list(small.iterdir()) == []
 
 
-@pytest.mark.parametrize("wrong", [["--runs", "0"], ["--sizes", "0"], ["--sizes", "1;2"], ["--sizes", "901"], ["more"]], ids=" ".join)
+@pytest.mark.parametrize("wrong", [["--runs", "0"], ["--sizes", "0"], ["--sizes", "1;2"], ["--sizes", "901"], ["more"], ["--only", "az"], ["--only", ""]], ids=" ".join)
 def test_wrong_usage_is_exit_code_2(bench, wrong):
     assert bench(*wrong).returncode == 2

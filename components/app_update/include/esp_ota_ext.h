@@ -13,8 +13,8 @@ extern "C" {
 
 // ----------------------------------------------------------------------- erasing and programming
 //
-// A session with OTA_WITH_SEQUENTIAL_WRITES erases as it goes: a sector that holds the wanted bytes is kept, a blank one is
-// programmed, anything else is erased in the largest unit of the chip that begins there and does not reach beyond the image.
+// A session with OTA_WITH_SEQUENTIAL_WRITES erases as it goes: a sector that holds the wanted bytes is programmed once
+// more without an erase, anything else is erased in the largest unit of the chip that begins there and does not reach beyond the image.
 // Sectors are compared when a write brings at least 4096 bytes for them. Bytes are read back once, when they are programmed.
 
 #define ESP_OTA_ERASE_AHEAD_MAX                                                                    \
@@ -55,6 +55,9 @@ esp_err_t esp_ota_erase_ahead(esp_ota_handle_t handle) ESP_MUST_CHECK;
  * Errors: ESP_ERR_INVALID_ARG (NULL), or the flash error.
  */
 esp_err_t esp_ota_get_image_policy(struct image_policy *policy) ESP_MUST_CHECK;
+
+/** Whether esp_ota_revoke_secure_boot_public_key() would do it; burns nothing. Logs what is against it. @return as there */
+esp_err_t esp_ota_check_revocation(esp_ota_secure_boot_public_key_index_t index) ESP_MUST_CHECK;
 
 // ----------------------------------------------------------------------- resume journal
 //

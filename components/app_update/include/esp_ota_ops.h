@@ -203,6 +203,27 @@ esp_err_t esp_ota_invalidate_inactive_ota_data_slot(void) ESP_MUST_CHECK;
 /** Whether another image could boot if the running one were refused. */
 bool esp_ota_check_rollback_is_possible(void);
 
+// ----------------------------------------------------------------------- keys of Secure Boot
+
+typedef enum {
+    SECURE_BOOT_PUBLIC_KEY_INDEX_0,
+    SECURE_BOOT_PUBLIC_KEY_INDEX_1,
+    SECURE_BOOT_PUBLIC_KEY_INDEX_2,
+} esp_ota_secure_boot_public_key_index_t;
+
+/**
+ * Revokes a key of Secure Boot v2, for ever, if the device boots without it: what runs is confirmed, and it and the
+ * bootloader each carry a right signature by another key that is trusted.
+ * @return ESP_OK; ESP_ERR_INVALID_ARG: no such index; ESP_ERR_NOT_SUPPORTED: the chip cannot revoke; ESP_FAIL: Secure Boot
+ *         is off, what runs is not confirmed, image or bootloader would not verify, or the eFuses cannot be read or written.
+ *         On failure nothing is burnt
+ * Cut: revoked or not; a single bit.
+ * differs: a flash without a bootloader, as virtual devices have it, is judged by its application; without rollback only
+ * an image that waits for its confirmation is refused.
+ */
+esp_err_t
+esp_ota_revoke_secure_boot_public_key(esp_ota_secure_boot_public_key_index_t index) ESP_MUST_CHECK;
+
 // ----------------------------------------------------------------------- names before v5.0
 
 /** Old name of esp_app_get_description(). */

@@ -11,6 +11,7 @@
 #include "flash_ops.h"
 #include "ota_tail.h"
 #include "partition_table.h"
+#include "signature_policy.h"
 
 static const char *TAG = "esp_ota_ops";
 
@@ -73,6 +74,25 @@ static esp_err_t verify_image(const esp_partition_t *where, const esp_partition_
     return ESP_ERR_OTA_VALIDATE_FAILED;
 }
 
+// fact: with Secure Boot v1 the bootloader verifies the table's signature, so one without would be the last this device reads
+static esp_err_t verify_table_signature(const esp_partition_t *where)
+{
+    struct ota_trust trust;
+    if (ota_trust_load(&trust) != ESP_OK) {
+        return ESP_ERR_OTA_VALIDATE_FAILED;
+    }
+    if (trust.signature.scheme != SIGNATURE_V1 || !signature_is_secure_boot_on()) {
+        return ESP_OK;
+    }
+    enum image_fault fault =
+        signature_verify_table(read_partition, (void *)where, &trust.signature);
+    if (fault == IMAGE_OK) {
+        return ESP_OK;
+    }
+    ESP_LOGE(TAG, "partition table in %s: %s", where->label, image_fault_text(fault));
+    return ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
 static esp_err_t verify_table(const esp_partition_t *where)
 {
     uint8_t table[ESP_PARTITION_TABLE_MAX_LEN];
@@ -86,7 +106,7 @@ static esp_err_t verify_table(const esp_partition_t *where)
     }
     struct partition_table_check check = partition_table_verify(table, flash_size);
     if (check.fault == PARTITION_TABLE_OK) {
-        return ESP_OK;
+        return verify_table_signature(where);
     }
     ESP_LOGE(TAG, "partition table, record %" PRIu32 ": %s", check.index,
              partition_table_fault_text(check.fault));

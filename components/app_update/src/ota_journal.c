@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "boot_handover.h"
 #include "ota_private.h"
 
 #define RECORD_MAGIC   0x5041544Fu // chosen: "OTAP"
@@ -222,7 +223,7 @@ static esp_err_t check_begin(const esp_partition_t *slot, uint32_t image_len,
         !is_terminated(identity->last_modified, sizeof(identity->last_modified))) {
         return ESP_ERR_INVALID_ARG;
     }
-    if (slot == esp_ota_get_running_partition()) {
+    if (slot->address == boot_handover_get()->app_address) { // without the heap: an update runs
         return ESP_ERR_OTA_PARTITION_CONFLICT;
     }
     return ota_tail_has_room(slot, image_len) ? ESP_OK : ESP_ERR_INVALID_SIZE;

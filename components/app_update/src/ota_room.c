@@ -15,6 +15,14 @@
 
 #define VIEW_CHUNK 256u // chosen: on the stack, where flash is not mapped
 
+// Asked for piece by piece, so that a chip behind a mapped file knows what is in use and can give back the rest.
+const uint8_t *ota_room_map(const esp_partition_t *partition, uint32_t offset, uint32_t len)
+{
+    return partition->encrypted
+               ? NULL
+               : flash_map(partition->flash_chip, partition->address + offset, len);
+}
+
 void ota_room_begin(struct ota_room *room, const esp_partition_t *partition, uint32_t offset,
                     bool has_tail)
 {
@@ -41,12 +49,14 @@ static bool is_known(const struct ota_room *room)
 static esp_err_t holds(const struct ota_room *room, const uint8_t *data, bool *out)
 {
     uint8_t chunk[VIEW_CHUNK];
+    const uint8_t *mapped =
+        ota_room_map(room->partition, room->ready_end, room->partition->erase_size);
     *out = true;
     for (uint32_t at = 0; at < room->partition->erase_size && *out; at += VIEW_CHUNK) {
         uint32_t offset = room->ready_end + at;
-        const uint8_t *cells = room->mapped ? room->mapped + offset : chunk;
+        const uint8_t *cells = mapped ? mapped + at : chunk;
         esp_err_t err =
-            room->mapped ? ESP_OK : esp_partition_read(room->partition, offset, chunk, VIEW_CHUNK);
+            mapped ? ESP_OK : esp_partition_read(room->partition, offset, chunk, VIEW_CHUNK);
         if (err != ESP_OK) {
             return err;
         }

@@ -8,15 +8,17 @@
 
 struct ota_room {
     const esp_partition_t *partition;
-    const uint8_t *mapped; // what partition holds, as it is; NULL: not mapped
-    uint32_t ready_end;    // everything below is erased or written
-    uint32_t image_end;    // 0: not known
-    uint32_t unit_max;     // largest erase at once; 0: whatever the chip has
-    uint32_t ahead;        // may be erased although nothing is known of what comes
+    uint32_t ready_end; // everything below is erased or written
+    uint32_t image_end; // 0: not known
+    uint32_t unit_max;  // largest erase at once; 0: whatever the chip has
+    uint32_t ahead;     // may be erased although nothing is known of what comes
     // Between these, no power cut can have left a sector half erased: what is right is not erased.
     uint32_t known_from;
     uint32_t known_end;
 };
+
+// What partition holds there, as long as nothing else is asked of the chip; NULL: encrypted, or the chip cannot be mapped.
+const uint8_t *ota_room_map(const esp_partition_t *partition, uint32_t offset, uint32_t len);
 
 // Everything below offset is written. has_tail: the last sectors are a journal's.
 void ota_room_begin(struct ota_room *room, const esp_partition_t *partition, uint32_t offset,

@@ -33,8 +33,6 @@ struct ota_session {
     uint8_t
         pending[BLOCK]; // encrypted: the bytes below position that do not make a whole block yet
     uint32_t pending_len;
-    const uint8_t *mapped; // the staging partition through the chip's mapping; NULL: not mapped
-    esp_partition_mmap_handle_t mapping;
     bool is_followed;               // verifier or hash has seen everything below position
     struct ota_trust trust;         // what the verifier asks for beyond the chip
     struct image_verifier verifier; // of an image
@@ -113,9 +111,6 @@ static void free_session(struct ota_session *session)
     }
     unlock_sessions();
     flash_watch_stop(session->staging->flash_chip, &session->watch);
-    if (session->mapped) {
-        esp_partition_munmap(session->mapping);
-    }
     free(session);
 }
 
@@ -201,7 +196,6 @@ static void start_room(struct ota_session *session, uint32_t offset)
     struct esp_ota_journal_progress progress = {.image_offset = offset};
     bool has_tail = ota_select_is_ota_slot(staging) && ota_tail_has_room(staging, 0);
     ota_room_begin(&session->room, staging, offset, has_tail);
-    session->room.mapped = staging->encrypted ? NULL : session->mapped;
     esp_err_t err = has_tail && offset == 0 ? esp_ota_journal_load(staging, &journal, &progress)
                                             : ESP_ERR_NOT_FOUND;
     if (offset > 0 || err != ESP_ERR_NOT_FOUND) {
@@ -240,12 +234,6 @@ static esp_err_t open_session(const esp_partition_t *partition, uint32_t offset,
     if (err != ESP_OK) {
         free(session);
         return err;
-    }
-    const void *mapped =
-        NULL; // of an encrypted partition it would cost as much memory as the image has bytes
-    if (!known->encrypted && esp_partition_mmap(known, 0, known->size, ESP_PARTITION_MMAP_DATA,
-                                                &mapped, &session->mapping) == ESP_OK) {
-        session->mapped = mapped;
     }
     start_verifier(session);
     start_room(session, offset);
@@ -512,8 +500,9 @@ static esp_err_t take_back(struct ota_session *session, const uint8_t *back, con
 static esp_err_t read_back(struct ota_session *session, const uint8_t *data, uint32_t offset,
                            uint32_t len)
 {
-    if (session->mapped) {
-        return take_back(session, session->mapped + offset, data, offset, len);
+    const uint8_t *mapped = ota_room_map(session->staging, offset, len);
+    if (mapped) {
+        return take_back(session, mapped, data, offset, len);
     }
     uint8_t chunk[READ_BACK_CHUNK];
     for (uint32_t done = 0; done < len;) {

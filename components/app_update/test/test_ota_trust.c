@@ -9,7 +9,10 @@
 
 #include "efuse_ops.h"
 #include "esp_log.h"
+#include "esp_ota_ext.h"
+#include "flash_ops.h"
 #include "image_encode.h"
+#include "partition_table.h"
 #include "signature_policy.h"
 #include "signer.h"
 
@@ -249,6 +252,24 @@ static esp_err_t read_field(struct efuse *efuse, enum efuse_field field, uint8_t
     return s_efuse.fails ? ESP_FAIL : ESP_OK;
 }
 
+static esp_err_t burn_field(struct efuse *efuse, enum efuse_field field, const uint8_t *bits)
+{
+    (void)efuse;
+    for (uint32_t i = 0; i < (count_bits(efuse, field) + 7) / 8; i++) {
+        s_efuse.fields[field][i] |= bits[i];
+    }
+    return ESP_OK;
+}
+
+static void plug_efuses(void)
+{
+    static const struct efuse_ops OPS = {
+        .bit_count = count_bits, .read = read_field, .burn = burn_field};
+    memset(&s_efuse, 0, sizeof(s_efuse));
+    s_efuse.base.ops = &OPS;
+    efuse_default = &s_efuse.base;
+}
+
 static void burn_key(int slot, int name)
 {
     s_efuse.fields[EFUSE_KEY_PRESENT][0] |= (uint8_t)(1u << slot);
@@ -263,12 +284,9 @@ static int remove_efuses(void **state)
 
 static void secure_boot_believes_the_efuses(void **state)
 {
-    static const struct efuse_ops OPS = {.bit_count = count_bits, .read = read_field};
     (void)state;
     start("A");
-    memset(&s_efuse, 0, sizeof(s_efuse));
-    s_efuse.base.ops = &OPS;
-    efuse_default = &s_efuse.base;
+    plug_efuses();
     burn_key(0, KEY_A);
     burn_key(2, KEY_B);
     set((struct signature_settings){.scheme = SIGNATURE_P256}, false);
@@ -288,6 +306,124 @@ static void secure_boot_believes_the_efuses(void **state)
     assert_int_equal(signature_policy_load(SIGNATURE_AT_BOOT, &policy), ESP_FAIL);
     assert_int_equal(policy.trusted_count, 0);
     assert_int_not_equal(policy.scheme, SIGNATURE_NONE);
+}
+
+/** Secure Boot with keys A and B in slots 0 and 2; what runs in ota_0 is signed with keys. */
+static void start_secure(const char *keys)
+{
+    start(keys);
+    plug_efuses();
+    burn_key(0, KEY_A);
+    burn_key(2, KEY_B);
+    s_efuse.fields[EFUSE_SECURE_BOOT][0] = 1;
+    set((struct signature_settings){.scheme = SIGNATURE_P256}, false);
+}
+
+static void a_key_is_revoked_when_another_one_carries_the_device(void **state)
+{
+    (void)state;
+    start_secure("AB");
+    assert_int_equal(esp_ota_check_revocation(SECURE_BOOT_PUBLIC_KEY_INDEX_0), ESP_OK);
+    assert_int_equal(s_efuse.fields[EFUSE_KEY_REVOKED][0], 0);
+    assert_int_equal(esp_ota_revoke_secure_boot_public_key(SECURE_BOOT_PUBLIC_KEY_INDEX_0), ESP_OK);
+    assert_int_equal(s_efuse.fields[EFUSE_KEY_REVOKED][0], 1);
+    assert_int_equal(esp_ota_revoke_secure_boot_public_key(SECURE_BOOT_PUBLIC_KEY_INDEX_2),
+                     ESP_FAIL); // the last one
+    assert_int_equal(esp_ota_revoke_secure_boot_public_key(SECURE_BOOT_PUBLIC_KEY_INDEX_1), ESP_OK);
+    assert_int_equal(s_efuse.fields[EFUSE_KEY_REVOKED][0], 3); // nobody's slot
+    assert_string_equal(device_boot(), "ota_0");
+}
+
+static void a_key_that_the_device_boots_with_is_not_revoked(void **state)
+{
+    (void)state;
+    start_secure("BC");
+    assert_int_equal(esp_ota_revoke_secure_boot_public_key(SECURE_BOOT_PUBLIC_KEY_INDEX_2),
+                     ESP_FAIL);
+    assert_int_equal(esp_ota_revoke_secure_boot_public_key(3), ESP_ERR_INVALID_ARG);
+    device_put_record(0, 1, ESP_OTA_IMG_PENDING_VERIFY);
+    assert_int_equal(esp_ota_revoke_secure_boot_public_key(SECURE_BOOT_PUBLIC_KEY_INDEX_0),
+                     ESP_FAIL); // not confirmed
+    device_put_record(0, 1, ESP_OTA_IMG_VALID);
+    s_efuse.fields[EFUSE_SECURE_BOOT][0] = 0;
+    assert_int_equal(esp_ota_revoke_secure_boot_public_key(SECURE_BOOT_PUBLIC_KEY_INDEX_0),
+                     ESP_FAIL);
+    s_efuse.fields[EFUSE_SECURE_BOOT][0] = 1;
+    s_efuse.fails = true;
+    assert_int_equal(esp_ota_revoke_secure_boot_public_key(SECURE_BOOT_PUBLIC_KEY_INDEX_0),
+                     ESP_FAIL);
+    s_efuse.fails = false;
+    assert_int_equal(s_efuse.fields[EFUSE_KEY_REVOKED][0], 0);
+    assert_int_equal(esp_ota_revoke_secure_boot_public_key(SECURE_BOOT_PUBLIC_KEY_INDEX_0), ESP_OK);
+}
+
+// The bootloader of ESP32 stands at 0x1000.
+static void a_bootloader_has_to_carry_the_other_key_as_well(void **state)
+{
+    (void)state;
+    start_secure("AB");
+    for (int has_both = 0; has_both < 2; has_both++) {
+        struct device_image image = DEVICE_IMAGE(.len = 2000, .version = "boot");
+        struct signer *signers[] = {s_keys[KEY_A], s_keys[KEY_B]};
+        memcpy(image.bytes + 24, "\x00\x00\x08\x40", 4); // loaded to RAM
+        image.bytes = realloc(image.bytes, image.len + 2 * SIGNATURE_SECTOR_LEN);
+        assert_non_null(image.bytes);
+        image.len = signer_append(signers, 1 + (uint32_t)has_both, image.bytes, image.len);
+        assert_int_equal(esp_flash_erase_region(NULL, 0x1000, 0x7000), ESP_OK);
+        device_put_plain(0x1000, image.bytes, image.len);
+        assert_int_equal(esp_ota_check_revocation(SECURE_BOOT_PUBLIC_KEY_INDEX_0),
+                         has_both ? ESP_OK : ESP_FAIL);
+        free(image.bytes);
+    }
+}
+
+/** Stages a copy of the table, with or without its signature, over the table. */
+static esp_err_t update_table(bool is_signed)
+{
+    static uint8_t bytes[SIGNATURE_SECTOR_LEN];
+    const esp_partition_t *final = NULL;
+    esp_ota_handle_t handle;
+    uint32_t len = ESP_PARTITION_TABLE_MAX_LEN;
+    assert_int_equal(partition_table_encode(TABLE, sizeof(TABLE) / sizeof(TABLE[0]), true, bytes),
+                     ESP_OK);
+    if (is_signed) {
+        len = signer_append(&s_keys[KEY_V1], 1, bytes, len);
+    }
+    final = esp_partition_find_first(ESP_PARTITION_TYPE_ANY, ESP_PARTITION_SUBTYPE_ANY, "table");
+    if (!final) {
+        assert_int_equal(esp_partition_register_external(NULL, 0x8000, 0x1000, "table",
+                                                         ESP_PARTITION_TYPE_PARTITION_TABLE, 0,
+                                                         &final),
+                         ESP_OK);
+    }
+    assert_int_equal(esp_ota_begin(device_partition("ota_1"), OTA_WITH_SEQUENTIAL_WRITES, &handle),
+                     ESP_OK);
+    assert_int_equal(esp_ota_set_final_partition(handle, final, true), ESP_OK);
+    assert_int_equal(esp_ota_write(handle, bytes, len), ESP_OK);
+    return esp_ota_end(handle);
+}
+
+static void a_table_is_signed_where_secure_boot_v1_is_on(void **state)
+{
+    (void)state;
+    struct signature_settings settings = {.scheme = SIGNATURE_V1, .secure_boot = true};
+    signer_public_key(s_keys[KEY_V1], settings.v1_key);
+    start("1");
+    set(settings, false);
+    uint64_t before = device_sum(0x8000, 0x9000);
+    assert_int_equal(update_table(false), ESP_ERR_OTA_VALIDATE_FAILED);
+    settings.v1_key[5] ^= 1;
+    set(settings, false);
+    assert_int_equal(update_table(true), ESP_ERR_OTA_VALIDATE_FAILED);
+    assert_true(device_sum(0x8000, 0x9000) == before);
+    settings.v1_key[5] ^= 1;
+    set(settings, false);
+    assert_int_equal(update_table(true), ESP_OK);
+    assert_string_equal(device_boot(), "ota_0");
+    settings.secure_boot = false;
+    settings.on_update = true;
+    set(settings, false);
+    assert_int_equal(update_table(false), ESP_OK); // fact: nobody would look at it
 }
 
 // ----------------------------------------------------------------------- the trust store
@@ -343,6 +479,26 @@ static void project_version_and_size_are_refused_before_an_erase(void **state)
     assert_int_equal(device_install("ota_1", newer), ESP_ERR_OTA_VALIDATE_FAILED);
     free(older.bytes);
     free(newer.bytes);
+}
+
+static void the_store_is_as_encrypted_as_the_flash(void **state)
+{
+    (void)state;
+    start("A");
+    put_store(store_of("AB"));
+    const esp_partition_t *store = device_partition(TRUST_STORE_LABEL);
+    assert_true(store->encrypted == flash_is_encrypted(NULL));
+    for (uint32_t sector = 0; sector < TRUST_STORE_LEN; sector += TRUST_STORE_SECTOR_LEN) {
+        uint8_t bytes[TRUST_RECORD_LEN];
+        struct trust_record record;
+        assert_int_equal(esp_partition_read(store, sector, bytes, sizeof(bytes)), ESP_OK);
+        if (trust_record_parse(bytes, &record)) {
+            bool is_plain = memcmp(bytes, device_bytes(TRUST_AT + sector), sizeof(bytes)) == 0;
+            assert_true(is_plain == !flash_is_encrypted(NULL));
+            return;
+        }
+    }
+    fail_msg("esp_partition does not read what the store wrote");
 }
 
 // ----------------------------------------------------------------------- rotation
@@ -466,8 +622,14 @@ int main(void)
         TRUST_TEST(an_update_reads_the_image_once),
         TRUST_TEST(signed_data_is_judged_at_the_end),
         cmocka_unit_test_teardown(secure_boot_believes_the_efuses, remove_efuses),
+        cmocka_unit_test_teardown(a_key_is_revoked_when_another_one_carries_the_device,
+                                  remove_efuses),
+        cmocka_unit_test_teardown(a_key_that_the_device_boots_with_is_not_revoked, remove_efuses),
+        cmocka_unit_test_teardown(a_bootloader_has_to_carry_the_other_key_as_well, remove_efuses),
+        TRUST_TEST(a_table_is_signed_where_secure_boot_v1_is_on),
         TRUST_TEST(the_store_decides_instead_of_what_runs),
         TRUST_TEST(project_version_and_size_are_refused_before_an_erase),
+        TRUST_TEST(the_store_is_as_encrypted_as_the_flash),
         TRUST_TEST(keys_rotate_when_an_image_is_confirmed),
         TRUST_TEST(keys_stay_when_the_image_is_given_up),
         TRUST_TEST(only_right_signatures_bring_keys_along),

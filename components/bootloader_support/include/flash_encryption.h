@@ -6,10 +6,6 @@
  */
 #pragma once
 
-#ifndef __cplusplus
-#include <stdatomic.h>
-#endif
-
 #include "crypto_ops.h"
 #include "esp_app_format.h"
 #include "flash_ops.h"
@@ -35,11 +31,6 @@ struct flash_encryption {
     uint32_t crypt_config;
     struct crypto_aes *data;
     struct crypto_aes *tweak; // XTS only
-#ifdef __cplusplus
-    bool lock; // C++17 has no C atomics; of the same size, and not for its eyes
-#else
-    atomic_flag lock; // the port's AES is for one thread
-#endif
 };
 
 /** The scheme a chip has. */

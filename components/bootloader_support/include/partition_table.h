@@ -45,6 +45,9 @@ esp_partition_info_t partition_table_entry(const uint8_t *bytes, uint32_t index)
  */
 bool partition_table_is_encrypted(uint8_t type, uint8_t subtype, uint32_t flags);
 
+/** The same for an entry of a table; here the trust store (trust_store.h), known by its label, is encrypted as well. */
+bool partition_table_entry_is_encrypted(const esp_partition_info_t *entry);
+
 /**
  * Encodes count entries, optional MD5 record and end marker; fills the rest of bytes with 0xFF.
  * @param[out] bytes  ESP_PARTITION_TABLE_MAX_LEN bytes

@@ -33,6 +33,9 @@ enum signature_moment {
 esp_err_t signature_policy_load(enum signature_moment moment,
                                 struct signature_policy *policy) ESP_MUST_CHECK;
 
+/** Whether Secure Boot is on: by build, or by the eFuses; also when those cannot be read. */
+bool signature_is_secure_boot_on(void);
+
 /** What the trust store asks of a new application beyond signatures; nothing without one. Errors: the flash error. */
 esp_err_t image_policy_load(struct image_policy *policy) ESP_MUST_CHECK;
 

@@ -3,7 +3,8 @@
  * of at least 8 KiB holds a record.
  *
  * Two sectors, each with one record; the complete one with the higher sequence number counts. A change is written into the
- * other sector, so a cut leaves the old record or the new one. Numbers are little-endian.
+ * other sector, so a cut leaves the old record or the new one. Numbers are little-endian. With flash encryption the store is
+ * encrypted, whatever the table's flag says: plain keys would let whoever can write the chip choose who is believed.
  *
  *     offset size
  *          0    4  magic "OTRS" (0x5352544F)

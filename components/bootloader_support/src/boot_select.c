@@ -125,12 +125,16 @@ static esp_err_t abort_unconfirmed(struct selection *s)
     return ESP_OK;
 }
 
-static bool loads(const struct boot_request *request, esp_partition_pos_t pos)
+/** Whether an image would start: as a try of it would find. */
+static bool loads(const struct boot_request *request, int index, esp_partition_pos_t pos)
 {
     struct image_info info;
-    struct image_rules rules = {
-        .chip = request->identity, .flash_offset = pos.offset, .partition_size = pos.size};
-    return pos.size > 0 && image_verify_flash(request->chip, &rules, &info) == IMAGE_OK;
+    struct image_rules rules = {.chip = request->identity,
+                                .flash_offset = pos.offset,
+                                .partition_size = pos.size,
+                                .signature = request->signature};
+    return pos.size > 0 && is_new_enough(request, index) &&
+           image_verify_flash(request->chip, &rules, &info) == IMAGE_OK;
 }
 
 // Whether something else would start if the active record were refused.
@@ -139,11 +143,11 @@ static bool has_alternative(const struct selection *s, int active)
     const esp_ota_select_entry_t *other = &s->decision->after[1 - active];
     const struct boot_slots *slots = s->request->slots;
     if (!otadata_is_good(other)) {
-        return loads(s->request, slots->factory);
+        return loads(s->request, BOOT_INDEX_FACTORY, slots->factory);
     }
     uint32_t slot = otadata_slot(other->ota_seq, slots->ota_count);
     return slot != otadata_slot(s->decision->after[active].ota_seq, slots->ota_count) &&
-           slot < BOOT_SLOT_MAX && loads(s->request, slots->ota[slot]);
+           slot < BOOT_SLOT_MAX && loads(s->request, (int)slot, slots->ota[slot]);
 }
 
 // Extension: gives up an image that was started too often without saying that it is healthy.

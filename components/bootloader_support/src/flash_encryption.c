@@ -3,6 +3,7 @@
 
 #include "flash_encryption.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #define CRYPTO     (&esp_crypto_secret)
@@ -21,15 +22,18 @@ static struct flash_encryption *from_base(struct flash_cipher *cipher)
     return (struct flash_encryption *)cipher;
 }
 
-static void lock(struct flash_encryption *e)
+// The port's AES is for one thread. One lock for all: a process has one encrypted chip.
+static atomic_flag s_lock = ATOMIC_FLAG_INIT;
+
+static void lock(void)
 {
-    while (atomic_flag_test_and_set_explicit(&e->lock, memory_order_acquire)) {
+    while (atomic_flag_test_and_set_explicit(&s_lock, memory_order_acquire)) {
     }
 }
 
-static void unlock(struct flash_encryption *e)
+static void unlock(void)
 {
-    atomic_flag_clear_explicit(&e->lock, memory_order_release);
+    atomic_flag_clear_explicit(&s_lock, memory_order_release);
 }
 
 static void reverse(const uint8_t *in, uint8_t *out, uint32_t len)
@@ -163,11 +167,11 @@ static esp_err_t run_xts(struct flash_cipher *cipher, uint32_t address, const vo
                          uint32_t len, bool encrypts)
 {
     struct flash_encryption *e = from_base(cipher);
-    lock(e);
+    lock();
     bool is_done = CRYPTO->aes_set_key(e->data, e->key, e->key_len / 2, encrypts) &&
                    CRYPTO->aes_set_key(e->tweak, e->key + e->key_len / 2, e->key_len / 2, true) &&
                    run_units(e, xts_unit, XTS_UNIT, address, in, out, len, encrypts);
-    unlock(e);
+    unlock();
     return is_done ? ESP_OK : ESP_FAIL;
 }
 
@@ -187,9 +191,9 @@ static esp_err_t run_esp32(struct flash_cipher *cipher, uint32_t address, const 
                            uint32_t len, bool encrypts)
 {
     struct flash_encryption *e = from_base(cipher);
-    lock(e);
+    lock();
     bool is_done = run_units(e, esp32_unit, ESP32_UNIT, address, in, out, len, encrypts);
-    unlock(e);
+    unlock();
     return is_done ? ESP_OK : ESP_FAIL;
 }
 
@@ -267,7 +271,6 @@ esp_err_t flash_encryption_init(struct flash_encryption *encryption, enum flash_
     struct flash_encryption *e = encryption;
     bool is_esp32 = scheme == FLASH_SCHEME_ESP32;
     memset(e, 0, sizeof(*e));
-    atomic_flag_clear(&e->lock);
     if (crypt_config > 15) {
         return ESP_ERR_INVALID_ARG;
     }

@@ -5,6 +5,7 @@
 #include "crypto_ops.h"
 #include "esp_flash.h"
 #include "esp_log.h"
+#include "trust_store.h"
 
 #define RECORD_LEN   32u     // fact: esp_flash_partitions.h, esp_partition_info_t
 #define MAGIC_END    0xFFFFu // fact: the first two bytes of an erased record
@@ -174,6 +175,15 @@ bool partition_table_is_encrypted(uint8_t type, uint8_t subtype, uint32_t flags)
     default:
         return flags & PART_FLAG_ENCRYPTED;
     }
+}
+
+bool partition_table_entry_is_encrypted(const esp_partition_info_t *entry)
+{
+    bool is_trust_store =
+        entry->type == PART_TYPE_DATA &&
+        strncmp((const char *)entry->label, TRUST_STORE_LABEL, sizeof(entry->label)) == 0;
+    return is_trust_store ||
+           partition_table_is_encrypted(entry->type, entry->subtype, entry->flags);
 }
 
 const char *partition_table_fault_text(enum partition_table_fault fault)

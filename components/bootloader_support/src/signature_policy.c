@@ -144,7 +144,7 @@ static void revoke_by_store(const struct trust_record *record, struct signature_
 
 // ----------------------------------------------------------------------- putting it together
 
-static bool is_secure_boot_on(void)
+bool signature_is_secure_boot_on(void)
 {
     uint8_t bits[EFUSE_FIELD_BYTES_MAX];
     return boot_handover_get()->signatures.secure_boot ||
@@ -212,7 +212,7 @@ static void refuse_all(struct signature_policy *policy)
 esp_err_t signature_policy_load(enum signature_moment moment, struct signature_policy *policy)
 {
     memset(policy, 0, sizeof(*policy));
-    esp_err_t err = fill(moment, is_secure_boot_on(), policy);
+    esp_err_t err = fill(moment, signature_is_secure_boot_on(), policy);
     if (err != ESP_OK) {
         ESP_LOGE(TAG, "the trusted keys cannot be read: %s", esp_err_to_name(err));
         refuse_all(policy);

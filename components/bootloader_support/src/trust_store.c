@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "esp_log.h"
+#include "flash_ops.h"
 
 static const char *TAG = "trust_store";
 
@@ -13,6 +14,10 @@ static const char *TAG = "trust_store";
 #define CRC_AT     544u
 #define DIGEST_LEN SIGNATURE_KEY_DIGEST_LEN
 #define NO_SECTOR  (-1)
+
+// chosen: what is written, in whole blocks of flash encryption; behind the record 0xFF
+#define WRITTEN_LEN                                                                                \
+    ((TRUST_RECORD_LEN + FLASH_CIPHER_BLOCK - 1) / FLASH_CIPHER_BLOCK * FLASH_CIPHER_BLOCK)
 
 // ----------------------------------------------------------------------- bytes
 
@@ -100,8 +105,8 @@ static esp_err_t find_record(esp_flash_t *chip, uint32_t address, struct trust_r
     for (int i = 0; i < 2; i++) {
         uint8_t bytes[TRUST_RECORD_LEN];
         struct trust_record candidate;
-        esp_err_t err = esp_flash_read(chip, bytes, address + (uint32_t)i * TRUST_STORE_SECTOR_LEN,
-                                       sizeof(bytes));
+        esp_err_t err = flash_plain_read(
+            chip, bytes, address + (uint32_t)i * TRUST_STORE_SECTOR_LEN, sizeof(bytes));
         if (err != ESP_OK) {
             return err;
         }
@@ -122,13 +127,13 @@ esp_err_t trust_store_read(esp_flash_t *chip, uint32_t address, struct trust_rec
 
 static esp_err_t replace_record(esp_flash_t *chip, uint32_t address, const uint8_t *bytes)
 {
-    uint8_t back[TRUST_RECORD_LEN];
+    uint8_t back[WRITTEN_LEN];
     esp_err_t err = esp_flash_erase_region(chip, address, TRUST_STORE_SECTOR_LEN);
     if (err == ESP_OK) {
-        err = esp_flash_write(chip, bytes, address, TRUST_RECORD_LEN);
+        err = flash_plain_write(chip, bytes, address, WRITTEN_LEN);
     }
     if (err == ESP_OK) {
-        err = esp_flash_read(chip, back, address, sizeof(back));
+        err = flash_plain_read(chip, back, address, sizeof(back));
     }
     if (err == ESP_OK && memcmp(back, bytes, sizeof(back)) != 0) {
         err = ESP_ERR_FLASH_OP_FAIL;
@@ -140,13 +145,14 @@ esp_err_t trust_store_write(esp_flash_t *chip, uint32_t address, struct trust_re
 {
     struct trust_record old;
     int sector;
-    uint8_t bytes[TRUST_RECORD_LEN];
+    uint8_t bytes[WRITTEN_LEN];
     esp_err_t err = find_record(chip, address, &old, &sector);
     if (err == ESP_OK && old.sequence == UINT32_MAX) {
         err = ESP_ERR_INVALID_STATE;
     }
     if (err == ESP_OK) {
         record->sequence = old.sequence + 1;
+        memset(bytes, 0xFF, sizeof(bytes));
         trust_record_encode(record, bytes);
         uint32_t other = sector == 0 ? TRUST_STORE_SECTOR_LEN : 0;
         err = replace_record(chip, address + other, bytes);

@@ -1,4 +1,5 @@
 #include "esp_efuse.h"
+#include "efuse_keys.h"
 #include "efuse_ops.h"
 #include "esp_log.h"
 
@@ -7,6 +8,7 @@
 static const char TAG[] = "efuse";
 
 struct efuse *efuse_default; // one process is one device
+uint32_t efuse_secure_version_bits = EFUSE_SECURE_VERSION_BITS_BUILD;
 
 /** Width of a field of this device; 0: it has none. */
 static uint32_t field_bit_count(enum efuse_field field)
@@ -42,13 +44,37 @@ static uint32_t count_ones(uint32_t value)
     return count;
 }
 
+/** `count` ones from bit 0 up. */
+static uint32_t thermometer(uint32_t count)
+{
+    return count >= 32 ? UINT32_MAX : (UINT32_C(1) << count) - 1;
+}
+
+uint32_t efuse_secure_version_max(void)
+{
+    uint32_t width = field_bit_count(EFUSE_SECURE_VERSION);
+    uint32_t limit = efuse_secure_version_bits;
+    return limit > 0 && limit < width ? limit : width;
+}
+
+/** The version bits that count. */
+static esp_err_t read_version_bits(uint32_t *bits)
+{
+    uint32_t all = 0;
+    esp_err_t err = read_number(EFUSE_SECURE_VERSION, &all);
+    if (err == ESP_OK) {
+        *bits = all & thermometer(efuse_secure_version_max());
+    }
+    return err;
+}
+
 uint32_t esp_efuse_read_secure_version(void)
 {
     uint32_t bits = 0;
     if (field_bit_count(EFUSE_SECURE_VERSION) == 0) {
         return 0;
     }
-    if (read_number(EFUSE_SECURE_VERSION, &bits) != ESP_OK) {
+    if (read_version_bits(&bits) != ESP_OK) {
         return UINT32_MAX;
     }
     return count_ones(bits);
@@ -58,12 +84,6 @@ bool esp_efuse_check_secure_version(uint32_t secure_version)
 {
     uint32_t stored = esp_efuse_read_secure_version();
     return stored != UINT32_MAX && secure_version >= stored;
-}
-
-/** `count` ones from bit 0 up. */
-static uint32_t thermometer(uint32_t count)
-{
-    return count >= 32 ? UINT32_MAX : (UINT32_C(1) << count) - 1;
 }
 
 /** Adds the lowest zeros of `bits` until `count` of them are one; a cut may have left gaps, a device may have other bits. */
@@ -77,7 +97,7 @@ static uint32_t raise_to(uint32_t bits, uint32_t count)
 
 esp_err_t esp_efuse_update_secure_version(uint32_t secure_version)
 {
-    uint32_t width = field_bit_count(EFUSE_SECURE_VERSION);
+    uint32_t width = efuse_secure_version_max();
     if (width == 0) {
         return secure_version == 0 ? ESP_OK : ESP_ERR_NOT_SUPPORTED;
     }
@@ -87,11 +107,22 @@ esp_err_t esp_efuse_update_secure_version(uint32_t secure_version)
         return ESP_ERR_INVALID_ARG;
     }
     uint32_t bits = 0;
-    esp_err_t err = read_number(EFUSE_SECURE_VERSION, &bits);
+    esp_err_t err = read_version_bits(&bits);
     if (err != ESP_OK || count_ones(bits) >= secure_version) {
         return err;
     }
     return burn_number(EFUSE_SECURE_VERSION, raise_to(bits, secure_version));
+}
+
+bool esp_efuse_get_digest_revoke(unsigned num_digest)
+{
+    struct efuse_key_slot slot;
+    return efuse_key_read(num_digest, &slot) != ESP_OK || slot.is_revoked;
+}
+
+esp_err_t esp_efuse_set_digest_revoke(unsigned num_digest)
+{
+    return efuse_key_revoke(num_digest);
 }
 
 bool esp_efuse_is_flash_encryption_enabled(void)

@@ -146,6 +146,37 @@ static void a_device_without_fuses_has_version_zero(void **state)
     assert_false(esp_efuse_is_flash_encryption_enabled());
 }
 
+static void versions_are_counted_with_as_many_bits_as_the_firmware_takes(void **state)
+{
+    (void)state;
+    efuse_secure_version_bits = 4;
+    s_fake.bits[EFUSE_SECURE_VERSION] = 0xFF10; // above the four bits: somebody else's
+    assert_int_equal(efuse_secure_version_max(), 4);
+    assert_int_equal(esp_efuse_read_secure_version(), 0);
+    assert_int_equal(esp_efuse_update_secure_version(5), ESP_ERR_INVALID_ARG);
+    assert_int_equal(s_fake.burn_count, 0);
+    assert_int_equal(esp_efuse_update_secure_version(4), ESP_OK);
+    assert_int_equal(s_fake.bits[EFUSE_SECURE_VERSION], 0xFF1F);
+    assert_int_equal(esp_efuse_read_secure_version(), 4);
+    efuse_secure_version_bits = 17; // the chip has 16
+    assert_int_equal(efuse_secure_version_max(), 16);
+    efuse_secure_version_bits = 0;
+    assert_int_equal(efuse_secure_version_max(), 16);
+}
+
+static void keys_are_revoked_by_esp_idfs_names_too(void **state)
+{
+    (void)state;
+    s_fake.widths[EFUSE_KEY_PRESENT] = s_fake.widths[EFUSE_KEY_REVOKED] = 3;
+    assert_false(esp_efuse_get_digest_revoke(1));
+    assert_int_equal(esp_efuse_set_digest_revoke(1), ESP_OK);
+    assert_true(esp_efuse_get_digest_revoke(1));
+    assert_false(esp_efuse_get_digest_revoke(2));
+    assert_int_equal(esp_efuse_set_digest_revoke(3), ESP_ERR_INVALID_ARG);
+    s_fake.read_result = ESP_FAIL;
+    assert_true(esp_efuse_get_digest_revoke(2));
+}
+
 static void the_recovery_offset_is_set_once(void **state)
 {
     (void)state;
@@ -182,6 +213,8 @@ int main(void)
         TEST(nothing_is_new_enough_when_the_fuses_cannot_be_read),
         TEST(a_burn_that_fails_is_reported),
         TEST(a_device_without_fuses_has_version_zero),
+        TEST(versions_are_counted_with_as_many_bits_as_the_firmware_takes),
+        TEST(keys_are_revoked_by_esp_idfs_names_too),
         TEST(the_recovery_offset_is_set_once),
         TEST(only_sectors_of_the_field_can_be_recovery_offsets),
 #undef TEST

@@ -23,9 +23,10 @@ static const char *TAG = "esp_https_ota";
 #define HEADER_LEN         ESP_HTTPS_OTA_HEADER_LEN
 #define DESCRIPTOR_OFFSET  0x20u // fact: image header and first segment header come before it
 #define RANGE_SIZE_DEFAULT 65536 // fact: ESP-IDF's max_http_request_size of 0
-// chosen: one TLS record. measured: with 32 KiB at once a modelled W25Q32JV at 500 KB/s waits 5 % of the time for the network
-#define PORTION_MAX 16384
-#define PAGE_LEN    256 // fact: pages of NOR flash; whole ones are programmed
+// Where the transport has no wish of its own. chosen: one sector, the least that can be compared with what stands there.
+// measured: W25Q32JV at 500 KB/s, 10 ms, window of 5760 bytes: 6.2 s for 1 MiB, 7.2 s with portions of 16 KiB
+#define PORTION_DEFAULT 4096
+#define PAGE_LEN        256 // fact: pages of NOR flash; whole ones are programmed
 #define LAST_WRITTEN_LEN                                                                           \
     16                // fact: a block of flash encryption, which is written only when it is full
 #define RESTART_MAX 3 // chosen: a file that changes more often is not one to install
@@ -236,11 +237,13 @@ static void find_progress(struct session *session, const esp_https_ota_config_t 
 
 static esp_err_t create_buffer(struct session *session, const esp_https_ota_config_t *config)
 {
-    size_t wanted = config->http_config->buffer_size > 0
-                        ? (size_t)config->http_config->buffer_size
-                        : esp_http_client_get_preferred_read_len(session->source.client);
+    size_t preferred = esp_http_client_get_preferred_read_len(session->source.client);
+    size_t portion =
+        preferred > PORTION_DEFAULT ? preferred / PAGE_LEN * PAGE_LEN : PORTION_DEFAULT;
+    size_t wanted =
+        config->http_config->buffer_size > 0 ? (size_t)config->http_config->buffer_size : preferred;
     session->step_len = wanted > HEADER_LEN ? wanted / PAGE_LEN * PAGE_LEN : HEADER_LEN;
-    session->buffer_size = session->step_len < PORTION_MAX ? session->step_len : PORTION_MAX;
+    session->buffer_size = session->step_len < portion ? session->step_len : portion;
     session->buffer = config->buffer_caps
                           ? heap_caps_malloc(session->buffer_size, config->buffer_caps)
                           : malloc(session->buffer_size);
@@ -269,7 +272,9 @@ static esp_err_t open_source(struct session *session, const esp_https_ota_config
                                        .ext = config->ext,
                                        .range_size =
                                            config->partial_http_download ? range_size : 0};
-    esp_http_client_handle_t client = esp_http_client_init(config->http_config);
+    esp_http_client_config_t http = *config->http_config;
+    http.save_client_session = true; // a connection that is made again costs less
+    esp_http_client_handle_t client = esp_http_client_init(&http);
     if (!client) {
         return ESP_FAIL;
     }

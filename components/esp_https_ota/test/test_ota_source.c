@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boot_handover.h"
 #include "esp_log.h"
+#include "partition_table.h"
 
 #define SLOT_OFFSET    0x30000u // ota_1
 #define STORAGE_OFFSET 0x50000u
@@ -364,6 +366,38 @@ static void an_image_staged_in_a_data_partition_is_copied_to_the_slot_and_boots(
     update_assert_installed(g_image);
 }
 
+// A signed table is accepted in test_ota_trust.c; here it is the way over the network.
+static void a_staged_table_needs_a_signature_where_secure_boot_v1_is_on(void **state)
+{
+    (void)state;
+    static const esp_partition_info_t TABLE[] = {
+        {.type = 1, .subtype = 0, .pos = {0xD000, 0x2000}, .label = "otadata"},
+        {.type = 0, .subtype = 0x10, .pos = {0x20000, DEVICE_SLOT_SIZE}, .label = "ota_0"},
+    };
+    uint8_t bytes[ESP_PARTITION_TABLE_MAX_LEN];
+    const esp_partition_t *table;
+    assert_int_equal(partition_table_encode(TABLE, 2, true, bytes), ESP_OK);
+    assert_int_equal(esp_partition_register_external(NULL, 0x8000, 0x1000, "table",
+                                                     ESP_PARTITION_TYPE_PARTITION_TABLE, 0, &table),
+                     ESP_OK);
+    esp_https_ota_config_t config = {.partition = {.staging = device_partition("ota_1"),
+                                                   .final = table,
+                                                   .finalize_with_copy = true}};
+    struct boot_handover handover = *boot_handover_get();
+    handover.signatures = (struct signature_settings){
+        .scheme = SIGNATURE_V1, .secure_boot = true, .v1_key = {1, 2, 3}};
+    boot_handover_set(&handover);
+    uint64_t before = device_sum(0x8000, 0x9000);
+    SERVER_START({.body = bytes, .len = sizeof(bytes)});
+    assert_int_equal(run_with(&config), ESP_ERR_OTA_VALIDATE_FAILED);
+    assert_true(device_sum(0x8000, 0x9000) == before);
+    handover.signatures.secure_boot = false;
+    boot_handover_set(&handover);
+    SERVER_START({.body = bytes, .len = sizeof(bytes)});
+    assert_int_equal(run_with(&config), ESP_OK);
+    assert_true(device_holds(0x8000, bytes, sizeof(bytes)));
+}
+
 static void stale_bytes_behind_a_staged_image_are_not_copied(void **state)
 {
     (void)state;
@@ -585,6 +619,7 @@ int main(void)
         FACT(a_staged_data_file_is_copied_to_its_partition),
         FACT(a_data_file_goes_straight_to_its_partition),
         FACT(an_image_staged_in_a_data_partition_is_copied_to_the_slot_and_boots),
+        FACT(a_staged_table_needs_a_signature_where_secure_boot_v1_is_on),
         FACT(stale_bytes_behind_a_staged_image_are_not_copied),
         FACT(without_a_copy_a_staged_image_does_not_boot),
         FACT(a_damaged_staged_image_is_not_copied),

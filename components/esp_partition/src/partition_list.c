@@ -64,9 +64,10 @@ static void append(struct node **first, struct node *node)
 /** Whether what stands on flash is ciphertext. fact: without flash encryption nothing is, whatever the flag says. */
 static bool is_encrypted(const esp_partition_t *partition, uint32_t flags)
 {
-    return flash_is_encrypted(NULL) &&
-           partition_table_is_encrypted((uint8_t)partition->type, (uint8_t)partition->subtype,
-                                        flags);
+    esp_partition_info_t entry = {
+        .type = (uint8_t)partition->type, .subtype = (uint8_t)partition->subtype, .flags = flags};
+    memcpy(entry.label, partition->label, sizeof(entry.label));
+    return flash_is_encrypted(NULL) && partition_table_entry_is_encrypted(&entry);
 }
 
 static struct node *make_node(const esp_partition_info_t *info)

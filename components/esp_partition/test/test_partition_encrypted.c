@@ -46,6 +46,12 @@ static void type_subtype_and_flag_decide_what_is_encrypted(void **state)
     assert_false(partition_table_is_encrypted(1, 2, PART_FLAG_READONLY));
     assert_false(partition_table_is_encrypted(0x40, 0, 0));
     assert_true(partition_table_is_encrypted(0x40, 0, PART_FLAG_ENCRYPTED));
+    esp_partition_info_t entry = {.type = 1, .subtype = 6, .label = "ota_trust"};
+    assert_true(partition_table_entry_is_encrypted(&entry));
+    entry.type = 0x40; // no store has this type
+    assert_false(partition_table_entry_is_encrypted(&entry));
+    entry = (esp_partition_info_t){.type = 1, .subtype = 6, .label = "ota_trust2"};
+    assert_false(partition_table_entry_is_encrypted(&entry));
 }
 
 static void what_is_written_is_encrypted_and_reads_back_at_any_offset(void **state)

@@ -32,6 +32,7 @@ struct device_ticket {
     uint32_t table_offset;    // of the partition table
     esp_reset_reason_t reset; // why this boot happened
     bool rollback;            // the bootloader was built with rollback
+    bool anti_rollback;       // and counts secure versions; then rollback is true
     char chip[16];            // name; "": as the eFuse file or the images say
     char flash_key
         [DEVICE_TICKET_PATH_SIZE]; // file with the key of the flash encryption; "": as device_open() finds it

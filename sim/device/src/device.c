@@ -85,8 +85,8 @@ static esp_err_t load_settings(struct device *device, const char *path)
         return ESP_ERR_NO_MEM;
     }
     (void)snprintf(settings_path, size, "%s.sdkconfig", path); // it fits
-    esp_err_t err =
-        device_settings_load(settings_path, &device->signatures, &device->anti_rollback);
+    esp_err_t err = device_settings_load(settings_path, &device->signatures, &device->anti_rollback,
+                                         &efuse_secure_version_bits);
     free(settings_path);
     return err;
 }

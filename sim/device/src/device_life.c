@@ -122,6 +122,7 @@ static void make_ticket(const struct life *life, char *out)
         .table_offset = life->device->table_offset,
         .reset = life->options->reset,
         .rollback = life->options->rollback,
+        .anti_rollback = life->device->anti_rollback,
     };
     (void)snprintf(ticket.chip, sizeof(ticket.chip), "%s",
                    life->options->chip ? life->options->chip : "");

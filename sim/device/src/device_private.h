@@ -16,7 +16,7 @@ esp_err_t device_identity_find(struct device *device, const char *efuse_path,
 // built for.
 // Errors: ESP_ERR_INVALID_ARG (they make no sense), ESP_FAIL (not readable).
 esp_err_t device_settings_load(const char *path, struct signature_settings *settings,
-                               bool *anti_rollback) ESP_MUST_CHECK;
+                               bool *anti_rollback, uint32_t *version_bits) ESP_MUST_CHECK;
 
 // Puts the cipher on the chip if the device is encrypted. Errors as device_open() promises.
 esp_err_t device_encryption_begin(struct device *device, const char *path,

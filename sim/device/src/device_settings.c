@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "esp_efuse.h"
 #include "esp_log.h"
 
 static const char *TAG = "device";
@@ -21,6 +22,7 @@ struct options {
     bool is_192;
     bool is_384;
     bool anti_rollback;
+    uint32_t version_bits; // 0: all that the chip has
     char key_file[LINE_MAX_LEN];
     struct signature_settings settings;
 };
@@ -63,6 +65,8 @@ static void take_line(struct options *options, char *line)
     bool *is_on = find_switch(options, line);
     if (is_on) {
         *is_on = strcmp(value, "y") == 0;
+    } else if (strcmp(line, "CONFIG_BOOTLOADER_APP_SEC_VER_SIZE_EFUSE_FIELD") == 0) {
+        options->version_bits = (uint32_t)strtoul(value, NULL, 10); // no number: all
     } else if (strcmp(line, "CONFIG_SECURE_BOOT_VERIFICATION_KEY") == 0) {
         size_t len = strcspn(value + (value[0] == '"'), "\"");
         (void)snprintf(options->key_file, sizeof(options->key_file), "%.*s", (int)len,
@@ -118,7 +122,7 @@ static esp_err_t check(const struct signature_settings *settings, const char *pa
 }
 
 esp_err_t device_settings_load(const char *path, struct signature_settings *settings,
-                               bool *anti_rollback)
+                               bool *anti_rollback, uint32_t *version_bits)
 {
     struct options options = {.settings = {.scheme = SIGNATURE_NONE}};
     char line[LINE_MAX_LEN];
@@ -126,6 +130,7 @@ esp_err_t device_settings_load(const char *path, struct signature_settings *sett
     if (!file && errno == ENOENT) {
         *settings = (struct signature_settings)SIGNATURE_SETTINGS_OF_BUILD();
         *anti_rollback = BOOT_ANTI_ROLLBACK_BUILD;
+        *version_bits = EFUSE_SECURE_VERSION_BITS_BUILD;
         return ESP_OK;
     }
     if (!file) {
@@ -149,6 +154,7 @@ esp_err_t device_settings_load(const char *path, struct signature_settings *sett
     if (err == ESP_OK) {
         *settings = options.settings;
         *anti_rollback = options.anti_rollback;
+        *version_bits = options.version_bits;
     }
     return err;
 }

@@ -24,11 +24,11 @@ const char *device_ticket_encode(const struct device_ticket *ticket, char *out)
         (void)snprintf(key, sizeof(key), "%zu %.4095s ", strlen(ticket->flash_key),
                        ticket->flash_key); // it fits
     }
-    (void)snprintf(out, DEVICE_TICKET_TEXT_SIZE,
-                   "%d %d %d 0x%" PRIx32 " 0x%" PRIx32 " %d %d %.15s %s%.4095s",
-                   key[0] ? VERSION_WITH_KEY : VERSION, ticket->flash_fd, ticket->line_fd,
-                   ticket->app_address, ticket->table_offset, (int)ticket->reset, ticket->rollback,
-                   ticket->chip[0] ? ticket->chip : "-", key, ticket->path); // it fits
+    (void)snprintf(
+        out, DEVICE_TICKET_TEXT_SIZE, "%d %d %d 0x%" PRIx32 " 0x%" PRIx32 " %d %d %.15s %s%.4095s",
+        key[0] ? VERSION_WITH_KEY : VERSION, ticket->flash_fd, ticket->line_fd, ticket->app_address,
+        ticket->table_offset, (int)ticket->reset, ticket->rollback + 2 * ticket->anti_rollback,
+        ticket->chip[0] ? ticket->chip : "-", key, ticket->path); // it fits
     return out;
 }
 
@@ -84,7 +84,7 @@ esp_err_t device_ticket_parse(const char *text, struct device_ticket *out)
         !take_number(&text, -1, INT32_MAX, &line_fd) || !take_number(&text, 0, UINT32_MAX, &app) ||
         !take_number(&text, 0, UINT32_MAX, &table) ||
         !take_number(&text, ESP_RST_UNKNOWN, ESP_RST_CPU_LOCKUP, &reset) ||
-        !take_number(&text, 0, 1, &rollback) ||
+        !take_number(&text, 0, 3, &rollback) || rollback == 2 ||
         !take_name(&text, ticket.chip, sizeof(ticket.chip)) ||
         (version == VERSION_WITH_KEY &&
          !take_path(&text, ticket.flash_key, sizeof(ticket.flash_key))) ||
@@ -96,7 +96,8 @@ esp_err_t device_ticket_parse(const char *text, struct device_ticket *out)
     ticket.app_address = (uint32_t)app;
     ticket.table_offset = (uint32_t)table;
     ticket.reset = (esp_reset_reason_t)reset;
-    ticket.rollback = rollback == 1;
+    ticket.rollback = rollback & 1;
+    ticket.anti_rollback = rollback & 2;
     (void)snprintf(ticket.path, sizeof(ticket.path), "%s", text); // it fits
     *out = ticket;
     return ESP_OK;
@@ -118,6 +119,7 @@ esp_err_t device_enter(const struct device_ticket *ticket, struct device **out)
     struct device_options options = {
         .chip = ticket->chip[0] ? ticket->chip : NULL,
         .rollback = ticket->rollback,
+        .anti_rollback = ticket->anti_rollback,
         .table_offset = ticket->table_offset,
         .flash_fd = ticket->flash_fd,
         .flash_key = ticket->flash_key[0] ? ticket->flash_key : NULL,

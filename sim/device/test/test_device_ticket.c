@@ -18,6 +18,7 @@ static struct device_ticket some_ticket(void)
                                   .table_offset = 0x8000,
                                   .reset = ESP_RST_TASK_WDT,
                                   .rollback = true,
+                                  .anti_rollback = true,
                                   .chip = "linux",
                                   .path = "a folder/with blanks/dev 1.bin"};
 }
@@ -30,6 +31,7 @@ static void assert_same(const struct device_ticket *a, const struct device_ticke
     assert_int_equal(a->table_offset, b->table_offset);
     assert_int_equal(a->reset, b->reset);
     assert_int_equal(a->rollback, b->rollback);
+    assert_int_equal(a->anti_rollback, b->anti_rollback);
     assert_string_equal(a->chip, b->chip);
     assert_string_equal(a->flash_key, b->flash_key);
     assert_string_equal(a->path, b->path);
@@ -43,6 +45,7 @@ static void what_is_written_is_read(void **state)
     struct device_ticket back;
     assert_int_equal(device_ticket_parse(device_ticket_encode(&ticket, text), &back), ESP_OK);
     assert_same(&ticket, &back);
+    ticket.anti_rollback = false;
     ticket.chip[0] = 0;
     memset(ticket.path, 'x', sizeof(ticket.path) - 1);
     assert_int_equal(device_ticket_parse(device_ticket_encode(&ticket, text), &back), ESP_OK);

@@ -18,7 +18,7 @@ static const char *TAG = "nor_flash";
 
 #define SIZE_MAX_BYTES                                                                             \
     (2048u * 1024 * 1024)               // chosen: NOR parts end at 256 MiB; room for benchmarks
-#define RESIDENT_MAX (4u * 1024 * 1024) // chosen: keeps memory flat whatever the size of the flash
+#define RESIDENT_MAX (1u * 1024 * 1024) // chosen: keeps memory flat whatever the size of the flash
 #define PREPARE_MIN  (16u * 1024)       // chosen: below, a fault costs no more than the call
 #define FILL_CHUNK   (64u * 1024)       // chosen: one write a block while a file is created
 
@@ -81,26 +81,18 @@ static esp_err_t read_bytes(esp_flash_t *chip, void *buffer, uint32_t address, u
     return ESP_OK;
 }
 
-// Whether writing data over cells would have to raise a bit; *is_blank: all cells are erased.
-static bool needs_rising_bit(const uint8_t *cells, const uint8_t *data, uint32_t len,
-                             bool *is_blank)
+static bool is_erased(const uint8_t *cells, uint32_t len)
 {
-    uint64_t rising = 0;
-    uint64_t cleared = 0;
-    uint32_t at = 0;
-    for (; at + 8 <= len; at += 8) {
-        uint64_t cell;
-        uint64_t wanted;
-        memcpy(&cell, cells + at, 8);
-        memcpy(&wanted, data + at, 8);
-        rising |= wanted & ~cell;
-        cleared |= ~cell;
+    return cells[0] == 0xFF && memcmp(cells, cells + 1, len - 1) == 0;
+}
+
+// Whether writing data over cells would have to raise a bit.
+static bool needs_rising_bit(const uint8_t *cells, const uint8_t *data, uint32_t len)
+{
+    uint8_t rising = 0;
+    for (uint32_t i = 0; i < len; i++) {
+        rising |= (uint8_t)(data[i] & ~cells[i]);
     }
-    for (; at < len; at++) {
-        rising |= (uint8_t)(data[at] & ~cells[at]);
-        cleared |= (uint8_t)~cells[at];
-    }
-    *is_blank = cleared == 0;
     return rising != 0;
 }
 
@@ -117,16 +109,15 @@ static esp_err_t program_bytes(esp_flash_t *chip, const void *data, uint32_t add
     if (flash->read_only) {
         return ESP_ERR_NOT_ALLOWED;
     }
-    bool is_blank;
     uint8_t *cells = flash->bytes + address;
-    if (needs_rising_bit(cells, data, len, &is_blank)) {
+    bool is_blank = is_erased(cells, len); // nearly always, and compared fast
+    if (!is_blank && needs_rising_bit(cells, data, len)) {
         ESP_LOGE(TAG, "program at 0x%" PRIx32 ", %" PRIu32 " bytes: not erased; nothing changed",
                  address, len);
         return ESP_ERR_INVALID_STATE;
     }
     tell_observer(flash, NOR_FLASH_PROGRAM, address, len);
     note_used(flash, len);
-    prepare_write(flash, address, len);
     if (is_blank) {
         memcpy(cells, data, len);
     } else {
@@ -136,11 +127,6 @@ static esp_err_t program_bytes(esp_flash_t *chip, const void *data, uint32_t add
     flash->stats.program_count++;
     flash->is_dirty = true;
     return ESP_OK;
-}
-
-static bool is_erased(const uint8_t *cells, uint32_t len)
-{
-    return cells[0] == 0xFF && memcmp(cells, cells + 1, len - 1) == 0;
 }
 
 static esp_err_t erase_unit(esp_flash_t *chip, uint32_t address, uint32_t unit)

@@ -19,7 +19,7 @@ struct nor_duration {
 /** A part. Reading and transferring depend on how the bus is wired rather than on the part: quad or octal at 80 MHz. */
 struct nor_part {
     const char *name;
-    const char *source;               // data sheet and revision
+    const char *source;               // data sheet, revision, and how sure the figures are
     uint32_t size;                    // bytes
     struct nor_duration program_page; // 256 bytes; a part of a page counts as a whole one
     struct nor_duration erase_4k;
