@@ -109,7 +109,7 @@ def test_two_devices_of_one_test_are_two(esp_device, pack):
 
 
 def test_a_table_with_a_factory_slot_gets_its_image_there(esp_device, pack):
-    table = "otadata, data, ota, 0xd000, 0x2000,\nfactory, app, factory, 0x10000, 0x600000,\nota_0, app, ota_0, 0x610000, 0x600000,\n"
+    table = "otadata, data, ota, 0xd000, 0x2000,\nfactory, app, factory, 0x10000, 0x780000,\nota_0, app, ota_0, 0x790000, 0x780000,\n"
     esp_device(pack("1"), partitions=table).power_on().expect("hello from 1 in factory")
 
 
