@@ -50,10 +50,13 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                         .first_seed = options->seed};
     }
     bool is_slow = scenario->world->encode != NULL; // ciphers cost ten times the rest of a life
+    bool is_critical = scenario->extra && scenario->extra->is_records_only; // in every operation
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
-                                    .pair_window = is_slow ? 2 : 12,
+                                    .pair_window = is_slow                           ? 2
+                                                   : is_critical && !options->is_long ? 3
+                                                                                      : 12,
                                     .first_seed = options->seed};
 }
 
@@ -246,9 +249,10 @@ static int sweep_wanted(const struct options *options)
 {
     struct powercut_totals all = {0};
     double start = seconds();
-    for (unsigned i = 0; i < g_sweep_scenario_count; i++) {
-        if (!options->scenario || strcmp(options->scenario, g_sweep_scenarios[i].name) == 0) {
-            sweep_one(&g_sweep_scenarios[i], options, &all);
+    const struct powercut_scenario *scenario;
+    for (unsigned i = 0; (scenario = sweep_at(i)); i++) {
+        if (!options->scenario || strcmp(options->scenario, scenario->name) == 0) {
+            sweep_one(scenario, options, &all);
         }
     }
     bool is_bad =
