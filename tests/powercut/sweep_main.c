@@ -52,7 +52,7 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                         .first_seed = options->seed};
     }
     bool is_slow = scenario->world->encode != NULL; // ciphers cost ten times the rest of a life
-    bool is_critical = scenario->extra && scenario->extra->is_records_only; // in every operation
+    bool is_critical = scenario->extra && scenario->extra->kept_slots == SWEEP_ALL_SLOTS;
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
