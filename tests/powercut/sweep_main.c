@@ -6,6 +6,7 @@
  *     powercut_sweep --scenario NAME [--cuts 17.bits.3+2.weak.0] [--plant NAME]   one scenario, or one case step by step
  *     powercut_sweep --plants           every planted bug must be found; prints the table of docs/powercut.md
  *     powercut_sweep --failures         every k-th allocation and network read fails
+ *     powercut_sweep --faults           every sector an update uses is defective
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct options {
     bool is_long;
     bool plants;
     bool failures;
+    bool faults;
     unsigned jobs;
     uint32_t seed;
 };
@@ -50,10 +52,13 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                         .first_seed = options->seed};
     }
     bool is_slow = scenario->world->encode != NULL; // ciphers cost ten times the rest of a life
+    bool is_critical = scenario->extra && scenario->extra->is_records_only; // in every operation
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
-                                    .pair_window = is_slow ? 2 : 12,
+                                    .pair_window = is_slow                            ? 2
+                                                   : is_critical && !options->is_long ? 3
+                                                                                      : 12,
                                     .first_seed = options->seed};
 }
 
@@ -184,15 +189,12 @@ static int plant_named(const char *name)
 
 static struct options parse(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {{"scenario", required_argument, NULL, 's'},
-                                            {"cuts", required_argument, NULL, 'c'},
-                                            {"plant", required_argument, NULL, 'p'},
-                                            {"seed", required_argument, NULL, 'r'},
-                                            {"jobs", required_argument, NULL, 'j'},
-                                            {"long", no_argument, NULL, 'l'},
-                                            {"plants", no_argument, NULL, 'P'},
-                                            {"failures", no_argument, NULL, 'F'},
-                                            {0}};
+    static const struct option OPTIONS[] = {
+        {"scenario", required_argument, NULL, 's'}, {"cuts", required_argument, NULL, 'c'},
+        {"plant", required_argument, NULL, 'p'},    {"seed", required_argument, NULL, 'r'},
+        {"jobs", required_argument, NULL, 'j'},     {"long", no_argument, NULL, 'l'},
+        {"plants", no_argument, NULL, 'P'},         {"failures", no_argument, NULL, 'F'},
+        {"faults", no_argument, NULL, 'D'},         {0}};
     struct options options = {.jobs = 2};
     int option;
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
@@ -221,6 +223,9 @@ static struct options parse(int argc, char **argv)
         case 'F':
             options.failures = true;
             break;
+        case 'D':
+            options.faults = true;
+            break;
         default:
             exit(2);
         }
@@ -246,9 +251,10 @@ static int sweep_wanted(const struct options *options)
 {
     struct powercut_totals all = {0};
     double start = seconds();
-    for (unsigned i = 0; i < g_sweep_scenario_count; i++) {
-        if (!options->scenario || strcmp(options->scenario, g_sweep_scenarios[i].name) == 0) {
-            sweep_one(&g_sweep_scenarios[i], options, &all);
+    const struct powercut_scenario *scenario;
+    for (unsigned i = 0; (scenario = sweep_at(i)); i++) {
+        if (!options->scenario || strcmp(options->scenario, scenario->name) == 0) {
+            sweep_one(scenario, options, &all);
         }
     }
     bool is_bad =
@@ -277,6 +283,9 @@ int main(int argc, char **argv)
     }
     if (options.failures) {
         return sweep_failures(options.is_long) > 0;
+    }
+    if (options.faults) {
+        return sweep_faults() > 0;
     }
     if (options.scenario && !sweep_find(options.scenario)) {
         fprintf(stderr, "powercut_sweep: no scenario is called %s\n", options.scenario);
