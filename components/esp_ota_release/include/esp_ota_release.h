@@ -57,7 +57,9 @@ struct esp_ota_release {
     uint64_t expires; // seconds since 1970; 0: never
     char chip[ESP_OTA_RELEASE_TEXT_MAX];
     char project[ESP_OTA_RELEASE_TEXT_MAX];
-    char version[ESP_OTA_RELEASE_TEXT_MAX];
+    char version[ESP_OTA_RELEASE_TEXT_MAX]; // what its publisher calls it
+    char app_version
+        [ESP_OTA_RELEASE_TEXT_MAX]; // what its descriptor says; many projects never change that
     uint32_t secure_version;
     uint32_t image_size;
     uint8_t image_sha256[CRYPTO_SHA256_LEN]; // of the whole image file

@@ -23,7 +23,7 @@ struct member_set {
 
 #define UNKNOWN (-1)
 
-static int find_member(struct member_set *set, const char *name, struct json_reader *reader)
+static int find_member(struct member_set *set, const char *name, struct release_json *reader)
 {
     for (unsigned i = 0; i < set->count; i++) {
         if (strcmp(set->names[i], name) == 0) {
@@ -35,10 +35,10 @@ static int find_member(struct member_set *set, const char *name, struct json_rea
     return UNKNOWN;
 }
 
-static void read_u32(struct json_reader *reader, uint32_t *out)
+static void read_u32(struct release_json *reader, uint32_t *out)
 {
     uint64_t value = 0;
-    if (json_number(reader, UINT32_MAX, &value)) {
+    if (release_json_number(reader, UINT32_MAX, &value)) {
         *out = (uint32_t)value;
     }
 }
@@ -73,17 +73,17 @@ static bool is_name_safe(const char *name)
     return name[0] && name[0] != '.' && name[strspn(name, allowed)] == 0;
 }
 
-static void read_kind(struct json_reader *reader, unsigned *kind)
+static void read_kind(struct release_json *reader, unsigned *kind)
 {
     char text[MEMBER_MAX];
-    if (!json_string(reader, text, sizeof(text))) {
+    if (!release_json_string(reader, text, sizeof(text))) {
         return;
     }
     for (*kind = 0; *kind < KIND_COUNT && strcmp(KIND_NAMES[*kind], text) != 0; (*kind)++) {
     }
 }
 
-static void read_file_member(struct json_reader *reader, int member,
+static void read_file_member(struct release_json *reader, int member,
                              struct esp_ota_release_file *file, unsigned *kind)
 {
     switch (member) {
@@ -91,7 +91,8 @@ static void read_file_member(struct json_reader *reader, int member,
         read_kind(reader, kind);
         break;
     case FILE_NAME:
-        if (json_string(reader, file->name, sizeof(file->name)) && !is_name_safe(file->name)) {
+        if (release_json_string(reader, file->name, sizeof(file->name)) &&
+            !is_name_safe(file->name)) {
             reader->has_failed = true;
         }
         break;
@@ -99,7 +100,8 @@ static void read_file_member(struct json_reader *reader, int member,
         read_u32(reader, &file->size);
         break;
     case FILE_SHA256:
-        (void)json_hex(reader, file->sha256, sizeof(file->sha256)); // the reader remembers failures
+        (void)release_json_hex(reader, file->sha256,
+                               sizeof(file->sha256)); // the reader remembers failures
         break;
     case FILE_MEMORY:
         read_u32(reader, &file->memory);
@@ -108,27 +110,28 @@ static void read_file_member(struct json_reader *reader, int member,
         read_u32(reader, &file->from_size);
         break;
     case FILE_FROM_SHA256:
-        (void)json_hex(reader, file->from_sha256, sizeof(file->from_sha256)); // the same
+        (void)release_json_hex(reader, file->from_sha256, sizeof(file->from_sha256)); // the same
         break;
     case FILE_FROM_VERSION:
-        (void)json_string(reader, file->from_version, sizeof(file->from_version)); // the same
+        (void)release_json_string(reader, file->from_version,
+                                  sizeof(file->from_version)); // the same
         break;
     default:
-        (void)json_skip(reader); // the same
+        (void)release_json_skip(reader); // the same
         break;
     }
 }
 
 // One element of "files". @return false: a kind of a later version, or a failure
-static bool read_file(struct json_reader *reader, struct esp_ota_release_file *file)
+static bool read_file(struct release_json *reader, struct esp_ota_release_file *file)
 {
     struct member_set set = {FILE_MEMBERS, FILE_MEMBER_COUNT, 0};
     char name[MEMBER_MAX];
     unsigned count = 0;
     unsigned kind = KIND_UNKNOWN;
     memset(file, 0, sizeof(*file));
-    (void)json_expect(reader, '{'); // the reader remembers failures
-    while (json_member(reader, &count, name, sizeof(name))) {
+    (void)release_json_expect(reader, '{'); // the reader remembers failures
+    while (release_json_member(reader, &count, name, sizeof(name))) {
         read_file_member(reader, find_member(&set, name, reader), file, &kind);
     }
     uint32_t needed = kind == ESP_OTA_RELEASE_PATCH ? PATCH_NEEDED : FILE_NEEDED;
@@ -140,13 +143,13 @@ static bool read_file(struct json_reader *reader, struct esp_ota_release_file *f
     return is_known && !reader->has_failed;
 }
 
-static void read_files(struct json_reader *reader, struct esp_ota_release *release)
+static void read_files(struct release_json *reader, struct esp_ota_release *release)
 {
     struct esp_ota_release_file file;
     unsigned count = 0;
     release->files_at = reader->at;
-    (void)json_expect(reader, '['); // the reader remembers failures
-    while (json_element(reader, &count)) {
+    (void)release_json_expect(reader, '['); // the reader remembers failures
+    while (release_json_element(reader, &count)) {
         release->file_count += read_file(reader, &file) ? 1 : 0;
     }
 }
@@ -159,6 +162,7 @@ enum head_member {
     HEAD_CHIP,
     HEAD_PROJECT,
     HEAD_VERSION,
+    HEAD_APP_VERSION,
     HEAD_SECURE_VERSION,
     HEAD_IMAGE_SIZE,
     HEAD_IMAGE_SHA256,
@@ -170,12 +174,13 @@ enum head_member {
 };
 
 static const char *const HEAD_MEMBERS[] = {
-    "esp_ota_release", "serial",       "chip",  "project", "version", "secure_version",
-    "image_size",      "image_sha256", "files", "expires", "rollout", "signatures"};
+    "esp_ota_release", "serial",         "chip",       "project",      "version",
+    "app_version",     "secure_version", "image_size", "image_sha256", "files",
+    "expires",         "rollout",        "signatures"};
 #define HEAD_NEEDED ((1u << HEAD_EXPIRES) - 1)
 
 struct head_reader {
-    struct json_reader json;
+    struct release_json json;
     struct esp_ota_release release;
     uint64_t format;
     size_t value_end; // behind the value before the member under way
@@ -183,47 +188,49 @@ struct head_reader {
 
 static void read_signatures(struct head_reader *head)
 {
-    struct json_reader *reader = &head->json;
+    struct release_json *reader = &head->json;
     uint8_t bytes[SIGNATURE_RECORD_MAX];
     size_t len;
     unsigned count = 0;
     head->release.signatures_at = reader->at;
-    (void)json_expect(reader, '['); // the reader remembers failures
-    while (json_element(reader, &count)) {
+    (void)release_json_expect(reader, '['); // the reader remembers failures
+    while (release_json_element(reader, &count)) {
         if (count > SIGNATURE_RECORD_COUNT_MAX) {
             reader->has_failed = true;
         }
-        (void)json_hex_up_to(reader, bytes, sizeof(bytes), &len); // the same
+        (void)release_json_hex_up_to(reader, bytes, sizeof(bytes), &len); // the same
     }
     head->release.signed_len = count > 0 ? head->value_end : 0;
 }
 
-static void read_rollout(struct json_reader *reader, uint8_t *out)
+static void read_rollout(struct release_json *reader, uint8_t *out)
 {
     uint64_t value = 0;
-    if (json_number(reader, ESP_OTA_RELEASE_ROLLOUT_ALL, &value)) {
+    if (release_json_number(reader, ESP_OTA_RELEASE_ROLLOUT_ALL, &value)) {
         *out = (uint8_t)value;
     }
 }
 
-static void read_text_member(struct json_reader *reader, char out[ESP_OTA_RELEASE_TEXT_MAX])
+static void read_text_member(struct release_json *reader, char out[ESP_OTA_RELEASE_TEXT_MAX])
 {
-    (void)json_string(reader, out, ESP_OTA_RELEASE_TEXT_MAX); // the reader remembers failures
+    (void)release_json_string(reader, out,
+                              ESP_OTA_RELEASE_TEXT_MAX); // the reader remembers failures
 }
 
 static void read_head_member(struct head_reader *head, int member)
 {
-    struct json_reader *reader = &head->json;
+    struct release_json *reader = &head->json;
     struct esp_ota_release *release = &head->release;
     switch (member) {
     case HEAD_FORMAT:
-        (void)json_number(reader, UINT32_MAX, &head->format); // the reader remembers failures
+        (void)release_json_number(reader, UINT32_MAX,
+                                  &head->format); // the reader remembers failures
         break;
     case HEAD_SERIAL:
-        (void)json_number(reader, SERIAL_MAX, &release->serial); // the same
+        (void)release_json_number(reader, SERIAL_MAX, &release->serial); // the same
         break;
     case HEAD_EXPIRES:
-        (void)json_number(reader, SERIAL_MAX, &release->expires); // the same
+        (void)release_json_number(reader, SERIAL_MAX, &release->expires); // the same
         break;
     case HEAD_CHIP:
         read_text_member(reader, release->chip);
@@ -234,6 +241,9 @@ static void read_head_member(struct head_reader *head, int member)
     case HEAD_VERSION:
         read_text_member(reader, release->version);
         break;
+    case HEAD_APP_VERSION:
+        read_text_member(reader, release->app_version);
+        break;
     case HEAD_SECURE_VERSION:
         read_u32(reader, &release->secure_version);
         break;
@@ -241,7 +251,8 @@ static void read_head_member(struct head_reader *head, int member)
         read_u32(reader, &release->image_size);
         break;
     case HEAD_IMAGE_SHA256:
-        (void)json_hex(reader, release->image_sha256, sizeof(release->image_sha256)); // the same
+        (void)release_json_hex(reader, release->image_sha256,
+                               sizeof(release->image_sha256)); // the same
         break;
     case HEAD_FILES:
         read_files(reader, release);
@@ -253,7 +264,7 @@ static void read_head_member(struct head_reader *head, int member)
         read_signatures(head);
         break;
     default:
-        (void)json_skip(reader); // the same
+        (void)release_json_skip(reader); // the same
         break;
     }
 }
@@ -262,19 +273,19 @@ static void read_head_member(struct head_reader *head, int member)
 static void read_head(struct head_reader *head)
 {
     struct member_set set = {HEAD_MEMBERS, HEAD_MEMBER_COUNT, 0};
-    struct json_reader *reader = &head->json;
+    struct release_json *reader = &head->json;
     char name[MEMBER_MAX];
     unsigned count = 0;
-    (void)json_expect(reader, '{'); // the reader remembers failures
+    (void)release_json_expect(reader, '{'); // the reader remembers failures
     head->value_end = reader->at;
-    while (json_member(reader, &count, name, sizeof(name))) {
+    while (release_json_member(reader, &count, name, sizeof(name))) {
         if (set.seen >> HEAD_SIGNATURES & 1) {
             reader->has_failed = true;
         }
         read_head_member(head, find_member(&set, name, reader));
         head->value_end = reader->at;
     }
-    if ((set.seen & HEAD_NEEDED) != HEAD_NEEDED || !json_is_at_end(reader)) {
+    if ((set.seen & HEAD_NEEDED) != HEAD_NEEDED || !release_json_is_at_end(reader)) {
         reader->has_failed = true;
     }
 }
@@ -312,13 +323,13 @@ esp_err_t esp_ota_release_parse(const char *text, size_t len, struct esp_ota_rel
 bool esp_ota_release_next(const struct esp_ota_release *release, size_t *cursor,
                           struct esp_ota_release_file *file)
 {
-    struct json_reader reader = {.text = release->text, .len = release->len};
+    struct release_json reader = {.text = release->text, .len = release->len};
     unsigned count = *cursor > 0;
     reader.at = *cursor > 0 ? *cursor : release->files_at;
     if (*cursor == 0) {
-        (void)json_expect(&reader, '['); // it was read before
+        (void)release_json_expect(&reader, '['); // it was read before
     }
-    while (json_element(&reader, &count)) {
+    while (release_json_element(&reader, &count)) {
         bool is_known = read_file(&reader, file);
         *cursor = reader.at;
         if (is_known) {
@@ -334,17 +345,18 @@ uint32_t esp_ota_release_signatures(const struct esp_ota_release *release,
                                     uint8_t bytes[SIGNATURE_RECORD_COUNT_MAX][SIGNATURE_RECORD_MAX],
                                     struct signature_record records[SIGNATURE_RECORD_COUNT_MAX])
 {
-    struct json_reader reader = {
+    struct release_json reader = {
         .text = release->text, .len = release->len, .at = release->signatures_at};
     unsigned count = 0;
     if (release->signed_len == 0) {
         return 0;
     }
-    (void)json_expect(&reader, '['); // it was read before
-    while (count < SIGNATURE_RECORD_COUNT_MAX && json_element(&reader, &count)) {
+    (void)release_json_expect(&reader, '['); // it was read before
+    while (count < SIGNATURE_RECORD_COUNT_MAX && release_json_element(&reader, &count)) {
         struct signature_record *record = &records[count - 1];
         record->bytes = bytes[count - 1];
-        if (!json_hex_up_to(&reader, bytes[count - 1], SIGNATURE_RECORD_MAX, &record->len)) {
+        if (!release_json_hex_up_to(&reader, bytes[count - 1], SIGNATURE_RECORD_MAX,
+                                    &record->len)) {
             return count - 1; // cannot be: it was read before
         }
     }

@@ -2,13 +2,13 @@
 
 #include <string.h>
 
-static bool fail(struct json_reader *reader)
+static bool fail(struct release_json *reader)
 {
     reader->has_failed = true;
     return false;
 }
 
-static void skip_space(struct json_reader *reader)
+static void skip_space(struct release_json *reader)
 {
     while (reader->at < reader->len && strchr(" \t\r\n", reader->text[reader->at]) &&
            reader->text[reader->at]) {
@@ -17,13 +17,13 @@ static void skip_space(struct json_reader *reader)
 }
 
 // The character that comes; 0: the end.
-static char peek(struct json_reader *reader)
+static char peek(struct release_json *reader)
 {
     skip_space(reader);
     return reader->at < reader->len ? reader->text[reader->at] : 0;
 }
 
-bool json_take(struct json_reader *reader, char wanted)
+bool release_json_take(struct release_json *reader, char wanted)
 {
     if (reader->has_failed || peek(reader) != wanted) {
         return false;
@@ -32,12 +32,12 @@ bool json_take(struct json_reader *reader, char wanted)
     return true;
 }
 
-bool json_expect(struct json_reader *reader, char wanted)
+bool release_json_expect(struct release_json *reader, char wanted)
 {
-    return json_take(reader, wanted) || fail(reader);
+    return release_json_take(reader, wanted) || fail(reader);
 }
 
-bool json_is_at_end(struct json_reader *reader)
+bool release_json_is_at_end(struct release_json *reader)
 {
     skip_space(reader);
     return reader->at == reader->len;
@@ -46,7 +46,7 @@ bool json_is_at_end(struct json_reader *reader)
 // ----------------------------------------------------------------------- strings
 
 // The next character of a string. @return false: the string has ended, or a failure; *is_escaped: a \ stood before it
-static bool string_character(struct json_reader *reader, char *out, bool *is_escaped)
+static bool string_character(struct release_json *reader, char *out, bool *is_escaped)
 {
     if (reader->at >= reader->len) {
         return fail(reader);
@@ -70,7 +70,7 @@ static bool string_character(struct json_reader *reader, char *out, bool *is_esc
     return true;
 }
 
-static bool string_plain(struct json_reader *reader, char *out)
+static bool string_plain(struct release_json *reader, char *out)
 {
     bool is_escaped;
     if (!string_character(reader, out, &is_escaped)) {
@@ -80,11 +80,11 @@ static bool string_plain(struct json_reader *reader, char *out)
     return is_taken || fail(reader);
 }
 
-bool json_string(struct json_reader *reader, char *out, size_t size)
+bool release_json_string(struct release_json *reader, char *out, size_t size)
 {
     size_t len = 0;
     char c;
-    if (!json_expect(reader, '"')) {
+    if (!release_json_expect(reader, '"')) {
         return false;
     }
     while (string_plain(reader, &c)) {
@@ -105,11 +105,11 @@ static int digit_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool json_hex_up_to(struct json_reader *reader, uint8_t *out, size_t max, size_t *len)
+bool release_json_hex_up_to(struct release_json *reader, uint8_t *out, size_t max, size_t *len)
 {
     size_t digits = 0;
     char c;
-    if (!json_expect(reader, '"')) {
+    if (!release_json_expect(reader, '"')) {
         return false;
     }
     while (string_plain(reader, &c)) {
@@ -128,15 +128,15 @@ bool json_hex_up_to(struct json_reader *reader, uint8_t *out, size_t max, size_t
     return true;
 }
 
-bool json_hex(struct json_reader *reader, uint8_t *out, size_t len)
+bool release_json_hex(struct release_json *reader, uint8_t *out, size_t len)
 {
     size_t found = 0;
-    return json_hex_up_to(reader, out, len, &found) && (found == len || fail(reader));
+    return release_json_hex_up_to(reader, out, len, &found) && (found == len || fail(reader));
 }
 
 // ----------------------------------------------------------------------- numbers
 
-bool json_number(struct json_reader *reader, uint64_t max, uint64_t *out)
+bool release_json_number(struct release_json *reader, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
     char c = peek(reader);
@@ -167,11 +167,11 @@ bool json_number(struct json_reader *reader, uint64_t max, uint64_t *out)
 
 // ----------------------------------------------------------------------- anything
 
-static bool skip_string(struct json_reader *reader)
+static bool skip_string(struct release_json *reader)
 {
     bool is_escaped;
     char c;
-    if (!json_expect(reader, '"')) {
+    if (!release_json_expect(reader, '"')) {
         return false;
     }
     while (string_character(reader, &c, &is_escaped)) {
@@ -180,7 +180,7 @@ static bool skip_string(struct json_reader *reader)
 }
 
 // Numbers and the three words; what they say does not matter, only where they end.
-static bool skip_word(struct json_reader *reader)
+static bool skip_word(struct release_json *reader)
 {
     size_t begin = reader->at;
     while (reader->at < reader->len && reader->text[reader->at] &&
@@ -190,15 +190,15 @@ static bool skip_word(struct json_reader *reader)
     return reader->at > begin || fail(reader);
 }
 
-static bool skip_name(struct json_reader *reader)
+static bool skip_name(struct release_json *reader)
 {
-    return skip_string(reader) && json_expect(reader, ':');
+    return skip_string(reader) && release_json_expect(reader, ':');
 }
 
 // Iterative, as a hostile text must not choose the depth of the stack.
-bool json_skip(struct json_reader *reader)
+bool release_json_skip(struct release_json *reader)
 {
-    char closers[JSON_DEPTH_MAX];
+    char closers[RELEASE_JSON_DEPTH_MAX];
     unsigned depth = 0;
     bool is_new = false; // just behind an opening bracket
     for (;;) {
@@ -206,12 +206,12 @@ bool json_skip(struct json_reader *reader)
         if (depth > 0 && c == closers[depth - 1] && !reader->has_failed) {
             reader->at++;
             depth--;
-        } else if (depth > 0 && !is_new && !json_expect(reader, ',')) {
+        } else if (depth > 0 && !is_new && !release_json_expect(reader, ',')) {
             return false;
         } else if (depth > 0 && closers[depth - 1] == '}' && !skip_name(reader)) {
             return false;
         } else if ((c = peek(reader)) == '{' || c == '[') {
-            if (depth == JSON_DEPTH_MAX) {
+            if (depth == RELEASE_JSON_DEPTH_MAX) {
                 return fail(reader);
             }
             closers[depth++] = c == '{' ? '}' : ']';
@@ -228,24 +228,24 @@ bool json_skip(struct json_reader *reader)
     }
 }
 
-bool json_member(struct json_reader *reader, unsigned *count, char *name, size_t size)
+bool release_json_member(struct release_json *reader, unsigned *count, char *name, size_t size)
 {
-    if (reader->has_failed || json_take(reader, '}')) {
+    if (reader->has_failed || release_json_take(reader, '}')) {
         return false;
     }
-    if (*count > 0 && !json_expect(reader, ',')) {
+    if (*count > 0 && !release_json_expect(reader, ',')) {
         return false;
     }
     (*count)++;
-    return json_string(reader, name, size) && json_expect(reader, ':');
+    return release_json_string(reader, name, size) && release_json_expect(reader, ':');
 }
 
-bool json_element(struct json_reader *reader, unsigned *count)
+bool release_json_element(struct release_json *reader, unsigned *count)
 {
-    if (reader->has_failed || json_take(reader, ']')) {
+    if (reader->has_failed || release_json_take(reader, ']')) {
         return false;
     }
-    if (*count > 0 && !json_expect(reader, ',')) {
+    if (*count > 0 && !release_json_expect(reader, ',')) {
         return false;
     }
     (*count)++;

@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JSON_DEPTH_MAX 8 // chosen: an index has 3
+#define RELEASE_JSON_DEPTH_MAX 8 // chosen: an index has 3
 
 /** Where reading is. After a failure every call fails. */
-struct json_reader {
+struct release_json {
     const char *text;
     size_t len;
     size_t at;
@@ -16,36 +16,36 @@ struct json_reader {
 };
 
 /** Takes a character behind white space. @return false: another one is there; no failure yet */
-bool json_take(struct json_reader *reader, char wanted);
+bool release_json_take(struct release_json *reader, char wanted);
 
 /** The same, and a failure if it is not there. */
-bool json_expect(struct json_reader *reader, char wanted);
+bool release_json_expect(struct release_json *reader, char wanted);
 
 /** Whether only white space is left. */
-bool json_is_at_end(struct json_reader *reader);
+bool release_json_is_at_end(struct release_json *reader);
 
 /** A string of at most size - 1 bytes without control characters; of escapes only \" \\ and \/ are taken. */
-bool json_string(struct json_reader *reader, char *out, size_t size);
+bool release_json_string(struct release_json *reader, char *out, size_t size);
 
 /** A whole number from 0 to max, which is at least 9; without sign, fraction or exponent. */
-bool json_number(struct json_reader *reader, uint64_t max, uint64_t *out);
+bool release_json_number(struct release_json *reader, uint64_t max, uint64_t *out);
 
 /** A string of exactly 2 * len lower-case hexadecimal digits. */
-bool json_hex(struct json_reader *reader, uint8_t *out, size_t len);
+bool release_json_hex(struct release_json *reader, uint8_t *out, size_t len);
 
 /** A string of hexadecimal digits, at most max bytes of them. @param[out] len bytes */
-bool json_hex_up_to(struct json_reader *reader, uint8_t *out, size_t max, size_t *len);
+bool release_json_hex_up_to(struct release_json *reader, uint8_t *out, size_t max, size_t *len);
 
 /** Steps over any value. */
-bool json_skip(struct json_reader *reader);
+bool release_json_skip(struct release_json *reader);
 
 /**
  * The next member of an object that was begun: reads its name and the colon. Usage:
- *   json_expect(r, '{'); while (json_member(r, &count, name, sizeof(name))) { read or skip the value }
+ *   release_json_expect(r, '{'); while (release_json_member(r, &count, name, sizeof(name))) { read or skip the value }
  * @param count  members so far, 0 at first
  * @return false: the object has ended, or a failure
  */
-bool json_member(struct json_reader *reader, unsigned *count, char *name, size_t size);
+bool release_json_member(struct release_json *reader, unsigned *count, char *name, size_t size);
 
 /** The next element of an array that was begun; its value is then to be read. @return false: the array has ended, or a failure */
-bool json_element(struct json_reader *reader, unsigned *count);
+bool release_json_element(struct release_json *reader, unsigned *count);
