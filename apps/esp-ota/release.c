@@ -321,6 +321,7 @@ static bool add_release(struct release_folder *folder, struct request *r, void *
         r->rollout = ESP_OTA_RELEASE_ROLLOUT_ALL;
     }
     set_settings(folder, r);
+    (void)json_object_del(folder->index, "withdrawn"); // what comes now is newer than those, too
     if (!release_build_append(folder, image)) {
         return false;
     }
@@ -466,6 +467,20 @@ static int find_release(const struct release_folder *folder, const char *word)
     return found;
 }
 
+// Devices that run it must know that what is offered now is older.
+static void note_withdrawn(struct release_folder *folder, const json_t *release)
+{
+    json_t *withdrawn = json_object_get(folder->index, "withdrawn");
+    if (!withdrawn) {
+        withdrawn = json_array();
+        json_object_set_new(folder->index, "withdrawn", withdrawn);
+    }
+    json_array_append_new(withdrawn, json_pack("{s:s, s:O, s:O, s:O}", "kind", "image", "name",
+                                               json_object_get(release, "name"), "size",
+                                               json_object_get(release, "size"), "sha256",
+                                               json_object_get(release, "sha256")));
+}
+
 static bool remove_release(struct release_folder *folder, struct request *r, void *context)
 {
     json_t *releases = json_object_get(folder->index, "releases");
@@ -481,6 +496,9 @@ static bool remove_release(struct release_folder *folder, struct request *r, voi
         cli_warn("devices that run %s already keep it: none goes back without update "
                  "--allow-downgrade",
                  (const char *)context);
+    }
+    if ((size_t)at + 1 == json_array_size(releases)) {
+        note_withdrawn(folder, json_array_get(releases, (size_t)at));
     }
     json_array_remove(releases, (size_t)at);
     set_settings(folder, r);

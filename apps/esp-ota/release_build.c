@@ -77,7 +77,7 @@ static const char *word_of(const char *text, char out[WORD_MAX + 1])
 static void name_file(const char *stem, const char *sha256, const char *ending,
                       char out[ESP_OTA_RELEASE_NAME_MAX])
 {
-    (void)snprintf(out, ESP_OTA_RELEASE_NAME_MAX, "%s-%.8s.%s", stem, sha256, ending); // it fits
+    (void)snprintf(out, ESP_OTA_RELEASE_NAME_MAX, "%.100s-%.8s.%.7s", stem, sha256, ending); // fits
 }
 
 // ----------------------------------------------------------------------- files

@@ -365,7 +365,8 @@ static json_t *in_order(const json_t *index)
     static const char *const names[] = {
         "esp_ota_release", "serial",  "expires",     "lifetime_days",  "chip",
         "project",         "version", "app_version", "secure_version", "image_size",
-        "image_sha256",    "rollout", "files",       "releases",       "retired"};
+        "image_sha256",    "rollout", "files",       "withdrawn",      "releases",
+        "retired"};
     json_t *made = json_object();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         json_t *value = json_object_get(index, names[i]);

@@ -54,6 +54,9 @@ struct esp_delta_trust {
         *sha256; // of the whole file, from a source that is trusted; NULL: not known. Borrowed.
                  // A patch with this digest needs no signature of its own
     uint32_t hold_max; // files up to so many bytes are kept until they are verified whole
+    /** Told once a header is known to be from who is trusted; its new_digest is then, too. NULL: nobody. */
+    void (*note)(void *context, const struct esp_delta_patch *patch);
+    void *note_context;
 };
 
 /**

@@ -25,6 +25,7 @@ struct trust_stage {
     struct ota_stage *inner;
     struct esp_delta_trust trust;
     enum trust_phase phase;
+    struct esp_delta_patch patch;
     uint32_t head_len;  // header and extension
     uint64_t whole_len; // the whole file, as the header announces it
     uint64_t seen;      // bytes of the file so far
@@ -63,24 +64,27 @@ static esp_err_t judge_signatures(struct trust_stage *self)
     }
     memcpy(self->body_sha256, signature.body_sha256, sizeof(self->body_sha256));
     self->needs_body_digest = true;
+    if (self->trust.note) {
+        self->trust.note(self->trust.note_context, &self->patch);
+    }
     return ESP_OK;
 }
 
 static esp_err_t take_header(struct trust_stage *self)
 {
-    struct esp_delta_patch patch;
+    const struct esp_delta_patch *patch = &self->patch;
     static const uint8_t legacy[] = {0x10, 0xDE, 0xCD, 0xFC};
     if (memcmp(self->bytes, legacy, sizeof(legacy)) == 0) {
         return refuse("Espressif's legacy patches carry no signature");
     }
-    esp_err_t err = esp_delta_patch_parse(self->bytes, ESP_DELTA_PATCH_HEADER_LEN, &patch);
+    esp_err_t err = esp_delta_patch_parse(self->bytes, ESP_DELTA_PATCH_HEADER_LEN, &self->patch);
     if (err != ESP_OK) {
         ESP_LOGE(TAG, err == ESP_ERR_INVALID_VERSION ? "the patch is made for a later version"
                                                      : "no delta patch, or its header is damaged");
         return err;
     }
-    self->head_len = ESP_DELTA_PATCH_HEADER_LEN + patch.extension_len;
-    self->whole_len = (uint64_t)self->head_len + patch.body_size;
+    self->head_len = ESP_DELTA_PATCH_HEADER_LEN + patch->extension_len;
+    self->whole_len = (uint64_t)self->head_len + patch->body_size;
     self->phase = TRUST_EXTENSION;
     return ESP_OK;
 }

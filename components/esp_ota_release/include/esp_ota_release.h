@@ -65,11 +65,13 @@ struct esp_ota_release {
     uint8_t image_sha256[CRYPTO_SHA256_LEN]; // of the whole image file
     uint8_t rollout;                         // percent of the devices that may take it, 0 to 100
     uint32_t file_count;
+    uint32_t withdrawn_count;
     // private
     const char *text;
     size_t len;
     size_t files_at;
-    size_t signed_len; // 0: not signed
+    size_t withdrawn_at; // 0: none
+    size_t signed_len;   // 0: not signed
     size_t signatures_at;
 };
 
@@ -90,6 +92,10 @@ ESP_MUST_CHECK esp_err_t esp_ota_release_parse(const char *text, size_t len,
  */
 bool esp_ota_release_next(const struct esp_ota_release *release, size_t *cursor,
                           struct esp_ota_release_file *file);
+
+/** The same of images that were released after this one and withdrawn: a device that runs one of them would go back. */
+bool esp_ota_release_next_withdrawn(const struct esp_ota_release *release, size_t *cursor,
+                                    struct esp_ota_release_file *file);
 
 /** Signatures of an index: at most this many bytes, records one after the other. @return count; 0: not signed */
 uint32_t esp_ota_release_signatures(const struct esp_ota_release *release,
@@ -143,6 +149,8 @@ struct esp_ota_release_limits {
 /** Files to try, smallest first. */
 struct esp_ota_release_plan {
     bool is_current; // what runs is the release already: nothing to do, and no files
+    bool
+        is_withdrawn; // what runs was released later and withdrawn: the release would be a step back
     uint32_t count;
     struct esp_ota_release_file files[ESP_OTA_RELEASE_PLAN_MAX];
     // why there are none
@@ -153,7 +161,8 @@ struct esp_ota_release_plan {
 };
 
 /**
- * Chooses files by size. Reads the base once for each different image that patches begin with, at most sixteen.
+ * Chooses files by size. Reads the base once, up to the longest image that
+ * the index knows; of more than 24 different lengths the rest is not looked at.
  * @return ESP_OK, also when the limits leave no file; ESP_ERR_INVALID_SIZE: the image exceeds the slot (logged); or what
  *         base->read said
  */

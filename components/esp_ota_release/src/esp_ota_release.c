@@ -143,15 +143,17 @@ static bool read_file(struct release_json *reader, struct esp_ota_release_file *
     return is_known && !reader->has_failed;
 }
 
-static void read_files(struct release_json *reader, struct esp_ota_release *release)
+// An array of files. @return where it begins
+static size_t read_files(struct release_json *reader, uint32_t *file_count)
 {
     struct esp_ota_release_file file;
     unsigned count = 0;
-    release->files_at = reader->at;
+    size_t at = reader->at;
     (void)release_json_expect(reader, '['); // the reader remembers failures
     while (release_json_element(reader, &count)) {
-        release->file_count += read_file(reader, &file) ? 1 : 0;
+        *file_count += read_file(reader, &file) ? 1 : 0;
     }
+    return at;
 }
 
 // ----------------------------------------------------------------------- the whole
@@ -169,6 +171,7 @@ enum head_member {
     HEAD_FILES,
     HEAD_EXPIRES, // from here on: may be missing
     HEAD_ROLLOUT,
+    HEAD_WITHDRAWN,
     HEAD_SIGNATURES,
     HEAD_MEMBER_COUNT,
 };
@@ -176,7 +179,7 @@ enum head_member {
 static const char *const HEAD_MEMBERS[] = {
     "esp_ota_release", "serial",         "chip",       "project",      "version",
     "app_version",     "secure_version", "image_size", "image_sha256", "files",
-    "expires",         "rollout",        "signatures"};
+    "expires",         "rollout",        "withdrawn",  "signatures"};
 #define HEAD_NEEDED ((1u << HEAD_EXPIRES) - 1)
 
 struct head_reader {
@@ -255,7 +258,10 @@ static void read_head_member(struct head_reader *head, int member)
                                sizeof(release->image_sha256)); // the same
         break;
     case HEAD_FILES:
-        read_files(reader, release);
+        release->files_at = read_files(reader, &release->file_count);
+        break;
+    case HEAD_WITHDRAWN:
+        release->withdrawn_at = read_files(reader, &release->withdrawn_count);
         break;
     case HEAD_ROLLOUT:
         read_rollout(reader, &release->rollout);
@@ -311,8 +317,9 @@ esp_err_t esp_ota_release_parse(const char *text, size_t len, struct esp_ota_rel
                  (unsigned)head.json.at);
         return ESP_ERR_INVALID_RESPONSE;
     }
-    if (head.release.file_count > ESP_OTA_RELEASE_FILE_MAX) {
-        ESP_LOGE(TAG, "the index names %u files, more than %u", (unsigned)head.release.file_count,
+    uint32_t file_count = head.release.file_count + head.release.withdrawn_count;
+    if (file_count > ESP_OTA_RELEASE_FILE_MAX) {
+        ESP_LOGE(TAG, "the index names %u files, more than %u", (unsigned)file_count,
                  (unsigned)ESP_OTA_RELEASE_FILE_MAX);
         return ESP_ERR_INVALID_SIZE;
     }
@@ -320,12 +327,16 @@ esp_err_t esp_ota_release_parse(const char *text, size_t len, struct esp_ota_rel
     return ESP_OK;
 }
 
-bool esp_ota_release_next(const struct esp_ota_release *release, size_t *cursor,
-                          struct esp_ota_release_file *file)
+// The next element of the array that begins at list_at; 0: there is no such array.
+static bool next_of(const struct esp_ota_release *release, size_t list_at, size_t *cursor,
+                    struct esp_ota_release_file *file)
 {
     struct release_json reader = {.text = release->text, .len = release->len};
     unsigned count = *cursor > 0;
-    reader.at = *cursor > 0 ? *cursor : release->files_at;
+    reader.at = *cursor > 0 ? *cursor : list_at;
+    if (list_at == 0) {
+        return false;
+    }
     if (*cursor == 0) {
         (void)release_json_expect(&reader, '['); // it was read before
     }
@@ -337,6 +348,18 @@ bool esp_ota_release_next(const struct esp_ota_release *release, size_t *cursor,
         }
     }
     return false;
+}
+
+bool esp_ota_release_next(const struct esp_ota_release *release, size_t *cursor,
+                          struct esp_ota_release_file *file)
+{
+    return next_of(release, release->files_at, cursor, file);
+}
+
+bool esp_ota_release_next_withdrawn(const struct esp_ota_release *release, size_t *cursor,
+                                    struct esp_ota_release_file *file)
+{
+    return next_of(release, release->withdrawn_at, cursor, file);
 }
 
 // ----------------------------------------------------------------------- trust

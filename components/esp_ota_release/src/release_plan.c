@@ -7,7 +7,8 @@
 
 static const char *TAG = "esp_ota_release";
 
-#define ENDS_MAX  16u  // chosen: releases that anyone keeps patches from
+#define ENDS_MAX                                                                                   \
+    24u // chosen: the release, 15 that there are patches from, some that were withdrawn
 #define CHUNK_LEN 512u // chosen: on the stack
 
 // The first `size` bytes of the base.
@@ -140,11 +141,17 @@ esp_err_t esp_ota_release_plan(const struct esp_ota_release *release,
             add_end(&ends, file.from_size, base->size);
         }
     }
+    for (size_t cursor = 0; esp_ota_release_next_withdrawn(release, &cursor, &file);) {
+        add_end(&ends, file.size, base->size);
+    }
     esp_err_t err = hash_ends(base, &ends);
     if (err != ESP_OK) {
         return err;
     }
     made.is_current = is_base(&ends, release->image_size, release->image_sha256);
+    for (size_t cursor = 0; esp_ota_release_next_withdrawn(release, &cursor, &file);) {
+        made.is_withdrawn = made.is_withdrawn || is_base(&ends, file.size, file.sha256);
+    }
     for (size_t cursor = 0; !made.is_current && esp_ota_release_next(release, &cursor, &file);) {
         consider(&made, &file, &ends, limits);
     }
