@@ -3,6 +3,7 @@
  *
  *     powercut_sweep                    what ./check runs
  *     powercut_sweep --long             more of everything
+ *     powercut_sweep --quick            a part of it, up to the first failure: for trying out planted bugs
  *     powercut_sweep --scenario NAME [--cuts 17.bits.3+2.weak.0] [--plant NAME]   one scenario, or one case step by step
  *     powercut_sweep --plants           every planted bug must be found; prints the table of docs/powercut.md
  *     powercut_sweep --failures         every k-th allocation and network read fails
@@ -24,6 +25,7 @@ struct options {
     const char *scenario;
     const char *cuts;
     bool is_long;
+    bool is_quick;
     bool plants;
     bool failures;
     unsigned jobs;
@@ -46,10 +48,20 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                         const struct options *options)
 {
     if (is_history(scenario)) {
-        return (struct powercut_amount){.histories = options->is_long ? 34000 : 3400,
-                                        .first_seed = options->seed};
+        return (struct powercut_amount){.histories = options->is_long    ? 34000
+                                                     : options->is_quick ? 150
+                                                                         : 3400,
+                                        .first_seed = options->seed,
+                                        .stops_at_first = options->is_quick};
     }
     bool is_slow = scenario->world->encode != NULL; // ciphers cost ten times the rest of a life
+    if (options->is_quick) {
+        return (struct powercut_amount){.seeds = 1,
+                                        .operation_max = is_slow ? 8 : 12,
+                                        .pair_window = is_slow ? 1 : 2,
+                                        .first_seed = options->seed,
+                                        .stops_at_first = true};
+    }
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
@@ -190,6 +202,7 @@ static struct options parse(int argc, char **argv)
                                             {"seed", required_argument, NULL, 'r'},
                                             {"jobs", required_argument, NULL, 'j'},
                                             {"long", no_argument, NULL, 'l'},
+                                            {"quick", no_argument, NULL, 'q'},
                                             {"plants", no_argument, NULL, 'P'},
                                             {"failures", no_argument, NULL, 'F'},
                                             {0}};
@@ -214,6 +227,9 @@ static struct options parse(int argc, char **argv)
             break;
         case 'l':
             options.is_long = true;
+            break;
+        case 'q':
+            options.is_quick = true;
             break;
         case 'P':
             options.plants = true;
@@ -246,7 +262,7 @@ static int sweep_wanted(const struct options *options)
 {
     struct powercut_totals all = {0};
     double start = seconds();
-    for (unsigned i = 0; i < g_sweep_scenario_count; i++) {
+    for (unsigned i = 0; i < g_sweep_scenario_count && !(options->is_quick && all.failures); i++) {
         if (!options->scenario || strcmp(options->scenario, g_sweep_scenarios[i].name) == 0) {
             sweep_one(&g_sweep_scenarios[i], options, &all);
         }
