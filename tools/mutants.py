@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Plants bugs in the sources, one at a time, and tells which test finds each.
 
-    tools/mutants.py                     all of tests/powercut/mutants.txt
+    tools/mutants.py                     all of tests/powercut/mutants/
     tools/mutants.py room_ otadata_      those whose names begin so
-    tools/mutants.py --full NAME         the whole sweep instead of its quick form
+    tools/mutants.py --full NAME         the whole sweep instead of a quick one of the part's scenarios
     tools/mutants.py --units NAME        the unit tests too, although the sweep has found it
 
 A bug that nothing finds is SURVIVED: a case the tests cannot see, or a change that changes nothing. What the list says
@@ -23,7 +23,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LIST = ROOT / "tests/powercut/mutants.txt"
+LISTS = ROOT / "tests/powercut/mutants"
 LOW = ("components/bootloader_support", "components/esp_partition", "components/spi_flash", "components/app_update")
 UPON = ("components/app_update", "components/esp_https_ota")
 TIMEOUT = 900  # seconds of a test: a planted bug may loop for ever
@@ -32,8 +32,8 @@ TIMEOUT = 900  # seconds of a test: a planted bug may loop for ever
 class Mutant:
     """One entry: "== NAME FOLDER", "# what is wrong", then lines that go (-) and lines that come (+)."""
 
-    def __init__(self, name, folder):
-        self.name, self.folder = name, folder
+    def __init__(self, name, folder, scenarios):
+        self.name, self.folder, self.scenarios = name, folder, scenarios
         self.text, self.old, self.new = "", [], []
 
     def find(self, root):
@@ -48,19 +48,25 @@ class Mutant:
         return text.replace("\n".join(self.old), "\n".join(self.new), 1)
 
 
-def read_list():
-    mutants = []
-    for number, line in enumerate(LIST.read_text().splitlines(), 1):
-        if line.startswith("== "):
+def read_list(path):
+    mutants, scenarios = [], "*"
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line.startswith("% "):
+            scenarios = line[2:].strip()
+        elif line.startswith("== "):
             _, name, folder = line.split()
-            mutants.append(Mutant(name, folder))
-        elif line[:1] in "-+" and line:
+            mutants.append(Mutant(name, folder, scenarios))
+        elif line[:1] in ("-", "+"):
             (mutants[-1].old if line[0] == "-" else mutants[-1].new).append(line[1:])
-        elif line.startswith("# ") and mutants and not mutants[-1].old:
+        elif line.startswith("# "):
             mutants[-1].text = (mutants[-1].text + " " + line[2:]).strip()
-        elif line and not line.startswith("#"):
-            sys.exit(f"{LIST}:{number}: neither a bug's head, a comment nor a line of it")
+        elif line:
+            sys.exit(f"{path}:{number}: neither a bug's head, a comment nor a line of it")
     return mutants
+
+
+def read_all():
+    return [mutant for path in sorted(LISTS.glob("*.txt")) for mutant in read_list(path)]
 
 
 def run(command, cwd, timeout=TIMEOUT):
@@ -99,19 +105,17 @@ class Copy:
         return run(command + [word for target in targets for word in ("--target", target)], self.root)
 
     def sweep(self, mutant, is_full):
-        """Who finds it among the sweeps; None: none of them."""
-        program = "powercut_nvs" if "nvs" in mutant.folder else "powercut_sweep"
-        options = [] if is_full or program == "powercut_nvs" else ["--quick"]
-        code, out = self.build_target(program)
+        """What the sweep finds; None: nothing."""
+        code, out = self.build_target("powercut_sweep")
         if code != 0:
             return "does not compile: " + " ".join(re.findall(r"error: .*", out)[:1])
-        code, out = run([str(self.build / "tests/powercut" / program), "--jobs", "1", *options]
-                        if program == "powercut_sweep" else [str(self.build / "tests/powercut" / program)], self.root)
-        if code == 0:
+        options = [] if is_full else ["--quick", "--scenario", mutant.scenarios]
+        code, out = run([str(self.build / "tests/powercut/powercut_sweep"), "--jobs", "1", *options], self.root)
+        if code in (0, 2):  # 2: no such scenario
             return None
         again = re.search(r"again: \S+ (.*)", out)
         why = re.search(r"FAILED: (.*)", out)
-        return f"{program} {again.group(1) if again else ''}: {why.group(1) if why else out[-200:]}"
+        return f"{again.group(1) if again else ''}: {why.group(1) if why else out[-200:]}"
 
     def units(self, mutant):
         """Which unit tests find it, those of its folder and those of what is built upon it; None: none."""
@@ -163,12 +167,12 @@ def work(copy, todo, results, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="beginnings of names; none: all")
-    parser.add_argument("--full", action="store_true", help="run the whole sweep, not its quick form")
+    parser.add_argument("--full", action="store_true", help="run the whole sweep")
     parser.add_argument("--units", action="store_true", help="run the unit tests although the sweep has found it")
     parser.add_argument("--sweep", action="store_true", help="run no unit tests")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="so many bugs at the same time (2)")
     options = parser.parse_args()
-    mutants = [m for m in read_list() if not options.names or m.name.startswith(tuple(options.names))]
+    mutants = [m for m in read_all() if not options.names or m.name.startswith(tuple(options.names))]
     todo, results = queue.Queue(), {}
     for mutant in mutants:
         todo.put(mutant)

@@ -167,19 +167,19 @@ static void note_cut(const struct powercut_bench *bench, struct powercut_outcome
         out->cut_len = shared->last_len;
         out->cut_operation = shared->last_operation;
     }
+    const struct powercut_scenario *scenario = bench->scenario;
+    out->was_in_window =
+        out->was_in_window || (shared->last_address < scenario->window_to &&
+                               scenario->window_from < shared->last_address + shared->last_len);
     out->cuts_done = shared->cuts_done;
     out->recovery = 0;
 }
 
-static void note_failure(const struct powercut_bench *bench, const char *text,
-                         struct powercut_outcome *out)
+static void note_failure(const char *text, struct powercut_outcome *out)
 {
-    const struct powercut_scenario *scenario = bench->scenario;
     bool is_brick = strncmp(text, "BRICK", 5) == 0;
-    bool is_in_window = out->cuts_done > 0 && out->cut_address < scenario->window_to &&
-                        scenario->window_from < out->cut_address + out->cut_len;
-    out->is_window = is_brick && is_in_window;
-    out->is_brick = is_brick && !is_in_window;
+    out->is_window = is_brick && out->was_in_window;
+    out->is_brick = is_brick && !out->was_in_window;
     out->is_failure = !out->is_window;
     (void)snprintf(out->text, sizeof(out->text), "%s", text);
 }
@@ -254,7 +254,7 @@ static bool goes_on(struct powercut_bench *bench, const struct powercut_case *wh
         out->first_reason = life->reason;
     }
     if (life->failure[0]) {
-        note_failure(bench, life->failure, out);
+        note_failure(life->failure, out);
         return false;
     }
     if (life->was_cut) {
@@ -289,7 +289,7 @@ void powercut_run(struct powercut_bench *bench, const struct powercut_case *whic
         out->lives++;
     }
     if (is_going_on) {
-        note_failure(bench, "the goal is not reached", out);
+        note_failure("the goal is not reached", out);
     }
     out->operations = bench->chip->shared->operations;
     memcpy(out->fired, bench->chip->shared->fired, sizeof(out->fired));

@@ -22,6 +22,9 @@ bool powercut_lay_out(const struct powercut_scenario *scenario, uint8_t *bytes);
 // Whether the sector at address may change in a scenario while the partition at running runs.
 bool powercut_may_change(const struct powercut_scenario *scenario, uint32_t address);
 
+// Whether second cuts are to be dense after one there.
+bool powercut_is_critical(const struct powercut_scenario *scenario, uint32_t address);
+
 // Tells the chip what may be written to: by the bootloader, and by the application that it started from this slot.
 void powercut_open_for_bootloader(const struct powercut_scenario *scenario,
                                   struct nor_shared *shared);
