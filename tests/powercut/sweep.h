@@ -1,6 +1,7 @@
 /** What the sweep runs: scenarios, planted bugs, failures of memory and network. */
 #pragma once
 
+#include "flash_encryption.h"
 #include "powercut.h"
 
 /** Makes the images and tables all scenarios share. */
@@ -8,6 +9,20 @@ void sweep_make_worlds(void);
 
 extern struct powercut_scenario g_sweep_scenarios[];
 extern const unsigned g_sweep_scenario_count;
+
+/** Updates by delta patches, in sweep_delta.c. */
+void sweep_make_patches(void);
+extern struct powercut_scenario g_sweep_deltas[];
+extern const unsigned g_sweep_delta_count;
+
+/** Scenario number index of all of them; NULL: there are no more. */
+struct powercut_scenario *sweep_at(unsigned index);
+
+/** Parts of worlds: otadata, slots and storage; a plain world encrypted. Never fail. */
+void sweep_make_table(struct powercut_world *world, unsigned slots, bool has_factory,
+                      uint32_t size);
+void sweep_make_encrypted(struct powercut_world *world, const struct powercut_world *plain,
+                          struct flash_encryption *cipher, enum flash_scheme scheme);
 
 /** The scenario with this name; NULL: none. */
 const struct powercut_scenario *sweep_find(const char *name);

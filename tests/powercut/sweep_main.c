@@ -246,9 +246,10 @@ static int sweep_wanted(const struct options *options)
 {
     struct powercut_totals all = {0};
     double start = seconds();
-    for (unsigned i = 0; i < g_sweep_scenario_count; i++) {
-        if (!options->scenario || strcmp(options->scenario, g_sweep_scenarios[i].name) == 0) {
-            sweep_one(&g_sweep_scenarios[i], options, &all);
+    const struct powercut_scenario *scenario;
+    for (unsigned i = 0; (scenario = sweep_at(i)) != NULL; i++) {
+        if (!options->scenario || strcmp(options->scenario, scenario->name) == 0) {
+            sweep_one(scenario, options, &all);
         }
     }
     bool is_bad =

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flash_encryption.h"
 #include "image_encode.h"
 
 #define OTADATA_AT 0xD000u
@@ -66,8 +65,7 @@ static void make_images(struct powercut_world *world, uint32_t len)
 }
 
 // otadata, storage, then factory and slots of 128 KiB, or 64 KiB when there are 16 or the images are small.
-static void make_table(struct powercut_world *world, unsigned slots, bool has_factory,
-                       uint32_t size)
+void sweep_make_table(struct powercut_world *world, unsigned slots, bool has_factory, uint32_t size)
 {
     esp_partition_info_t *table = calloc(slots + 3u, sizeof(*table));
     if (!table) {
@@ -114,8 +112,8 @@ static void encrypt(void *context, uint32_t address, uint8_t *bytes, uint32_t le
     }
 }
 
-static void make_encrypted(struct powercut_world *world, const struct powercut_world *plain,
-                           struct flash_encryption *cipher, enum flash_scheme scheme)
+void sweep_make_encrypted(struct powercut_world *world, const struct powercut_world *plain,
+                          struct flash_encryption *cipher, enum flash_scheme scheme)
 {
     uint8_t key[FLASH_KEY_LEN_MAX];
     for (unsigned i = 0; i < sizeof(key); i++) {
@@ -139,13 +137,14 @@ void sweep_make_worlds(void)
     make_images(&s_small, SMALL_LEN);
     memcpy(s_sixteen.images, s_small.images, sizeof(s_small.images));
     s_sixteen.image_count = IMAGE_COUNT;
-    make_table(&s_two, 2, false, SLOT_SIZE);
-    make_table(&s_two_factory, 2, true, SLOT_SIZE);
-    make_table(&s_three, 3, false, SLOT_SIZE);
-    make_table(&s_sixteen, 16, true, 0x10000);
-    make_table(&s_small, 2, false, 0x10000);
-    make_encrypted(&s_xts, &s_two, &s_xts_cipher, FLASH_SCHEME_XTS);
-    make_encrypted(&s_esp32, &s_small, &s_esp32_cipher, FLASH_SCHEME_ESP32);
+    sweep_make_table(&s_two, 2, false, SLOT_SIZE);
+    sweep_make_table(&s_two_factory, 2, true, SLOT_SIZE);
+    sweep_make_table(&s_three, 3, false, SLOT_SIZE);
+    sweep_make_table(&s_sixteen, 16, true, 0x10000);
+    sweep_make_table(&s_small, 2, false, 0x10000);
+    sweep_make_encrypted(&s_xts, &s_two, &s_xts_cipher, FLASH_SCHEME_XTS);
+    sweep_make_encrypted(&s_esp32, &s_small, &s_esp32_cipher, FLASH_SCHEME_ESP32);
+    sweep_make_patches();
 }
 
 // ----------------------------------------------------------------------- scenarios
@@ -352,12 +351,20 @@ struct powercut_scenario g_sweep_scenarios[] = {
 };
 const unsigned g_sweep_scenario_count = sizeof(g_sweep_scenarios) / sizeof(g_sweep_scenarios[0]);
 
+struct powercut_scenario *sweep_at(unsigned index)
+{
+    if (index < g_sweep_scenario_count) {
+        return &g_sweep_scenarios[index];
+    }
+    index -= g_sweep_scenario_count;
+    return index < g_sweep_delta_count ? &g_sweep_deltas[index] : NULL;
+}
+
 const struct powercut_scenario *sweep_find(const char *name)
 {
-    for (unsigned i = 0; i < g_sweep_scenario_count; i++) {
-        if (strcmp(g_sweep_scenarios[i].name, name) == 0) {
-            return &g_sweep_scenarios[i];
-        }
+    const struct powercut_scenario *scenario = sweep_at(0);
+    for (unsigned i = 0; scenario && strcmp(scenario->name, name) != 0;) {
+        scenario = sweep_at(++i);
     }
-    return NULL;
+    return scenario;
 }

@@ -10,6 +10,7 @@
 
 #include "boot_select.h"
 #include "nor_physics.h"
+#include "signature_settings.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,6 +60,7 @@ struct powercut_world {
     uint32_t table_offset; // 0: 0x8000
     uint32_t flash_size;   // a multiple of 64 KiB
     struct chip_identity chip;
+    struct signature_settings signatures; // zero: none are checked
     /** Called in every life before the application acts: plants and failures of tests. NULL: none. */
     void (*on_act)(void *context, uint32_t life);
     void *context;
@@ -82,8 +84,10 @@ struct powercut_scenario {
     uint8_t slots[16];  // image in each OTA slot; 0: blank
     uint32_t seq[2];    // of the records; 0: empty
     uint32_t states[2];
-    uint8_t goal;     // image that runs in the end; of a crash loop: that is rolled back to
-    uint8_t served;   // image of the update; 0: the goal
+    uint8_t goal;   // image that runs in the end; of a crash loop: that is rolled back to
+    uint8_t served; // image of the update; 0: the goal
+    struct powercut_image
+        file; // what the server has instead of that image, such as a patch to it; bytes NULL: the image
     unsigned allowed; // 1 << image: what may boot, at any time
     uint32_t
         window_from; // cuts in operations between these may leave nothing that boots: hardware's open window

@@ -9,6 +9,7 @@
 #include "esp_https_ota.h"
 #include "esp_ota_ext.h"
 #include "esp_ota_ops.h"
+#include "signature_policy.h"
 
 #define PIECE 1500u // chosen: not a divisor of a sector
 
@@ -104,11 +105,17 @@ static void boot(const struct powercut_scenario *scenario, struct nor_physics *c
     if (scenario->world->table_offset) {
         handover.table_offset = scenario->world->table_offset;
     }
+    handover.signatures = scenario->world->signatures;
     boot_handover_set(&handover);
     struct boot_slots slots;
     struct boot_decision decision;
-    esp_err_t err = boot_slots_load(&chip->chip, handover.table_offset, &slots);
+    struct signature_policy policy;
+    esp_err_t err = signature_policy_load(SIGNATURE_AT_BOOT, &policy);
+    if (err == ESP_OK) {
+        err = boot_slots_load(&chip->chip, handover.table_offset, &slots);
+    }
     struct boot_request request = {.chip = &chip->chip,
+                                   .signature = &policy,
                                    .identity = handover.chip,
                                    .slots = &slots,
                                    .rollback = scenario->rollback};
@@ -200,6 +207,7 @@ static esp_err_t update(const struct powercut_scenario *scenario, uint8_t image,
 {
     const struct powercut_image *what = &scenario->world->images[image];
     bool over_https = scenario->way == POWERCUT_HTTPS || scenario->way == POWERCUT_HTTPS_BULK;
+    what = over_https && scenario->file.bytes ? &scenario->file : what;
     return over_https ? update_over_https(what, scenario->way == POWERCUT_HTTPS_BULK, gives_up)
                       : update_by_hand(what, scenario->way, NULL, gives_up);
 }
