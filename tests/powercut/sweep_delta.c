@@ -19,6 +19,11 @@
 #define NEW_AT    (40u * 1024)
 #define NEW_LEN   (6u * 1024) // that no copy brings
 
+// A patch that is large enough to be kept.
+#define LARGE_LEN       (140u * 1024)
+#define LARGE_SLOT_SIZE 0x50000u
+#define LARGE_NEW_LEN   (72u * 1024)
+
 enum image { NONE, OLDER, OLD, NEW, IMAGE_COUNT };
 
 static const char *const NAMES[] = {"", "older", "old", "new"};
@@ -27,6 +32,8 @@ static struct powercut_world s_plain;
 static struct powercut_world s_signed;
 static struct powercut_world s_xts;
 static struct powercut_world s_esp32;
+static struct powercut_world s_large;
+static struct powercut_world s_large_xts;
 static struct flash_encryption s_xts_cipher;
 static struct flash_encryption s_esp32_cipher;
 
@@ -73,20 +80,22 @@ static uint8_t random_byte(uint32_t at, uint32_t salt)
 // a part of its own.
 static void fill(uint8_t *payload, uint32_t len, enum image number)
 {
+    uint32_t new_len = len < IMAGE_LEN ? NEW_LEN : LARGE_NEW_LEN;
     uint32_t inserted = number == NEW ? INSERTED : 0;
     for (uint32_t at = 0; at < len; at++) {
         bool is_own = number == OLDER || at < inserted ||
-                      (number == NEW && at >= NEW_AT && at - NEW_AT < NEW_LEN);
+                      (number == NEW && at >= NEW_AT && at - NEW_AT < new_len);
         payload[at] = random_byte(at - (is_own ? 0 : inserted), is_own ? number : 0);
     }
 }
 
-static void make_image(struct powercut_image *image, enum image number, struct signer *key)
+static void make_image(struct powercut_image *image, enum image number, uint32_t about,
+                       struct signer *key)
 {
     struct image_encode_spec spec = {.chip_id = ESP_CHIP_ID_ESP32,
                                      .project = "powercut",
                                      .version = NAMES[number],
-                                     .payload_len = IMAGE_LEN - 1024 + 16u * (uint32_t)number};
+                                     .payload_len = about - 1024 + 16u * (uint32_t)number};
     uint32_t len = image_encode_len(&spec);
     uint8_t *bytes = calloc(1, len + 8192);
     if (!bytes) {
@@ -101,11 +110,11 @@ static void make_image(struct powercut_image *image, enum image number, struct s
     image->len = key ? signer_append(&key, 1, bytes, len) : len;
 }
 
-static void make_images(struct powercut_world *world, struct signer *key)
+static void make_images(struct powercut_world *world, uint32_t about, struct signer *key)
 {
     world->image_count = IMAGE_COUNT;
     for (unsigned i = OLDER; i < IMAGE_COUNT; i++) {
-        make_image(&world->images[i], (enum image)i, key);
+        make_image(&world->images[i], (enum image)i, about, key);
     }
 }
 
@@ -133,12 +142,15 @@ static struct powercut_image make_patch(const struct powercut_world *world, bool
 void sweep_make_patches(void)
 {
     struct signer *key = signer_create(SIGNATURE_P256);
-    make_images(&s_plain, NULL);
+    make_images(&s_plain, IMAGE_LEN, NULL);
     sweep_make_table(&s_plain, 2, false, SLOT_SIZE);
     s_signed = s_plain;
     s_signed.signatures =
         (struct signature_settings){.scheme = SIGNATURE_P256, .on_update = true, .on_boot = true};
-    make_images(&s_signed, key);
+    make_images(&s_signed, IMAGE_LEN, key);
+    make_images(&s_large, LARGE_LEN, NULL);
+    sweep_make_table(&s_large, 2, false, LARGE_SLOT_SIZE);
+    sweep_make_encrypted(&s_large_xts, &s_large, &s_xts_cipher, FLASH_SCHEME_XTS);
     sweep_make_encrypted(&s_xts, &s_plain, &s_xts_cipher, FLASH_SCHEME_XTS);
     sweep_make_encrypted(&s_esp32, &s_plain, &s_esp32_cipher, FLASH_SCHEME_ESP32);
     for (unsigned i = 0; i < g_sweep_delta_count; i++) {
@@ -176,5 +188,8 @@ struct powercut_scenario g_sweep_deltas[] = {
     {.name = "delta_encrypted_xts", .world = &s_xts, .rollback = true, OVER_OLDER},
     {.name = "delta_encrypted_esp32", .world = &s_esp32, OVER_OLDER},
     {.name = "delta_encrypted_xts_legacy", .world = &s_xts, OVER_OLDER},
+    {.name = "delta_kept", .world = &s_large, .rollback = true, OVER_OLDER},
+    {.name = "delta_kept_legacy", .world = &s_large, OVER_OLDER},
+    {.name = "delta_kept_encrypted_xts", .world = &s_large_xts, OVER_OLDER},
 };
 const unsigned g_sweep_delta_count = sizeof(g_sweep_deltas) / sizeof(g_sweep_deltas[0]);

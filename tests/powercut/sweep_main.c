@@ -49,10 +49,12 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
         return (struct powercut_amount){.histories = options->is_long ? 34000 : 3400,
                                         .first_seed = options->seed};
     }
-    bool is_slow = scenario->world->encode != NULL; // ciphers cost ten times the rest of a life
+    // Ciphers cost ten times the rest of a life, and so does a large patch.
+    bool is_slow = scenario->world->encode != NULL || scenario->file.len > 65536;
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
+                                    .operation_max = is_slow && !options->is_long ? 48 : 0,
                                     .pair_window = is_slow ? 2 : 12,
                                     .first_seed = options->seed};
 }

@@ -62,6 +62,7 @@ struct session {
     bool has_header; // the stages are in place and the first bytes of the image are in the buffer
     bool has_ended;  // the stream is complete
     int64_t written;
+    int64_t to_skip; // of what the stage gives: on flash already
     uint8_t last_written
         [LAST_WRITTEN_LEN]; // the end of that; for encrypted slots not all of it is on flash yet
     uint32_t restarts;
@@ -113,17 +114,15 @@ static esp_err_t check_config(const esp_https_ota_config_t *config)
     return ESP_OK;
 }
 
-// Bytes of the image, if they can be told from what the server announced; -1: they cannot.
+// Bytes of the image, if they can be told from what the server announced or a stage knows; -1: they cannot.
 static int64_t image_size(const struct session *session)
 {
     int64_t total = session->source.entity.total;
-    bool is_as_sent = session->stream.level_count == 0 && !session->decrypt_cb;
     bool is_decrypted = session->decrypt_cb && session->stream.level_count <= 1;
-    if (total < 0 || !(is_as_sent || is_decrypted)) {
-        return -1;
+    if (!is_decrypted) {
+        return ota_stream_output_len(&session->stream);
     }
-    return is_as_sent || total < session->enc_header_size ? total
-                                                          : total - session->enc_header_size;
+    return total < session->enc_header_size ? total : total - session->enc_header_size;
 }
 
 // ----------------------------------------------------------------------- transaction
@@ -182,6 +181,26 @@ static esp_err_t open_transaction(struct session *session)
 
 // ----------------------------------------------------------------------- begin
 
+// What a stage has given is on flash, on its way there, or still in the buffer.
+static esp_err_t read_output(void *context, uint32_t offset, uint8_t *out, uint32_t len)
+{
+    struct session *session = context;
+    uint32_t written = (uint32_t)session->written;
+    uint32_t from_flash = offset < written ? written - offset : 0;
+    from_flash = from_flash < len ? from_flash : len;
+    esp_err_t err =
+        from_flash > 0 ? esp_partition_read(session->staging, offset, out, from_flash) : ESP_OK;
+    for (uint32_t i = 0; i < len && err == ESP_OK; i++) {
+        uint32_t at = offset + i;
+        if (at >= written) {
+            out[i] = (uint8_t)session->buffer[at - written];
+        } else if (written - at <= LAST_WRITTEN_LEN) {
+            out[i] = session->last_written[LAST_WRITTEN_LEN - (written - at)];
+        }
+    }
+    return err;
+}
+
 // Nothing of what was written can be kept.
 static void start_over(struct session *session)
 {
@@ -196,6 +215,7 @@ static void start_over(struct session *session)
     session->verdict = ESP_OK;
     session->buffered = 0;
     session->written = 0;
+    session->to_skip = 0;
     session->resumed_from = 0;
     session->has_header = false;
     session->has_ended = false;
@@ -222,9 +242,11 @@ static void find_progress(struct session *session, const esp_https_ota_config_t 
 {
     ota_resume_init(&session->resume, session->staging, session->source.home_url,
                     !session->decrypt_cb);
-    if (ota_resume_find(&session->resume, &session->source, &session->stream)) {
+    struct ota_stage_output output = {session, read_output};
+    if (ota_resume_find(&session->resume, &session->source, &session->stream, &output)) {
         session->state = STATE_RESUMING;
         session->written = session->resume.progress.image_offset;
+        session->to_skip = ota_keep_has_more(&session->stream.keep) ? session->written : 0;
     } else {
         take_application_s_word(session, config->ota_image_bytes_written);
     }
@@ -413,24 +435,15 @@ static esp_err_t fill_buffer(struct session *session, size_t wanted)
     return ESP_OK;
 }
 
-// What a stage has given is on flash, on its way there, or still in the buffer.
-static esp_err_t read_output(void *context, uint32_t offset, uint8_t *out, uint32_t len)
+// A patch is not continued from a stage's state but from its beginning, of which as much as there is room for is kept.
+static void begin_keeping(struct session *session, enum ota_stage_kind kind)
 {
-    struct session *session = context;
-    uint32_t written = (uint32_t)session->written;
-    uint32_t from_flash = offset < written ? written - offset : 0;
-    from_flash = from_flash < len ? from_flash : len;
-    esp_err_t err =
-        from_flash > 0 ? esp_partition_read(session->staging, offset, out, from_flash) : ESP_OK;
-    for (uint32_t i = 0; i < len && err == ESP_OK; i++) {
-        uint32_t at = offset + i;
-        if (at >= written) {
-            out[i] = (uint8_t)session->buffer[at - written];
-        } else if (written - at <= LAST_WRITTEN_LEN) {
-            out[i] = session->last_written[LAST_WRITTEN_LEN - (written - at)];
-        }
+    struct ota_keep *keep = &session->stream.keep;
+    if (kind == OTA_STAGE_DELTA && session->resume.is_wanted &&
+        session->final == session->staging) {
+        ota_keep_begin(keep, session->staging, session->source.entity.total);
+        ota_keep_take(keep, session->buffer, session->buffered);
     }
-    return err;
 }
 
 // The stage that the first bytes in the buffer ask for; NULL: none.
@@ -447,6 +460,7 @@ static struct ota_stage *next_stage(struct session *session)
     struct ota_stage *stage = ota_stage_make(kind, session->staging->size);
     if (stage && session->stream.level_count == 0) {
         session->resume.stages = kind; // a journal keeps the state of this one
+        begin_keeping(session, kind);
     }
     if (stage && stage->ops->attach) {
         struct ota_stage_output output = {session, read_output};
@@ -498,6 +512,12 @@ static void note_last_written(struct session *session)
            session->buffer + session->buffered - len, len);
 }
 
+static esp_err_t read_last_written(struct session *session)
+{
+    return esp_partition_read(session->staging, (size_t)session->written - LAST_WRITTEN_LEN,
+                              session->last_written, LAST_WRITTEN_LEN);
+}
+
 static esp_err_t write_buffer(struct session *session)
 {
     if (session->buffered == 0) {
@@ -523,6 +543,13 @@ static esp_err_t check_start(const struct session *session)
     return has_image(session->final) ? ota_header_check(&header) : ota_header_check_size(&header);
 }
 
+static void enter_writing(struct session *session)
+{
+    tune_transaction(session); // the size is known by now
+    ota_keep_allow(&session->stream.keep, session->source.entity.total, image_size(session));
+    session->state = STATE_WRITING;
+}
+
 static esp_err_t start_writing(struct session *session)
 {
     esp_err_t err = fill_header(session);
@@ -533,13 +560,12 @@ static esp_err_t start_writing(struct session *session)
         err = open_transaction(session);
     }
     if (err == ESP_OK) {
-        tune_transaction(session); // the size is known by now
-        session->state = STATE_WRITING;
+        enter_writing(session);
     }
     return err;
 }
 
-static esp_err_t resume_writing(struct session *session)
+static esp_err_t open_resumed(struct session *session)
 {
     const struct esp_ota_journal_progress *progress = &session->resume.progress;
     esp_err_t err = session->resume.has_journal
@@ -554,10 +580,43 @@ static esp_err_t resume_writing(struct session *session)
     if (err == ESP_OK && session->final != session->staging) {
         err = esp_ota_set_final_partition(session->ota, session->final, session->copies_to_final);
     }
+    return err == ESP_OK ? read_last_written(session) : err;
+}
+
+// The stage makes once more what is on flash. Bytes of the buffer are not the next ones to be written meanwhile.
+static esp_err_t skip_step(struct session *session)
+{
+    size_t left = session->step_len;
+    while (left > 0 && session->to_skip > 0) {
+        size_t len = session->to_skip < (int64_t)session->buffer_size ? (size_t)session->to_skip
+                                                                      : session->buffer_size;
+        size_t got = 0;
+        esp_err_t err = ota_stream_read(&session->stream, session->buffer, len, &got);
+        if (err == ESP_ERR_INVALID_RESPONSE) {
+            return note_change(session);
+        }
+        if (err != ESP_OK) {
+            return err;
+        }
+        if (got == 0) {
+            ESP_LOGE(TAG, "the patch makes less than it did before");
+            return ESP_ERR_OTA_VALIDATE_FAILED;
+        }
+        session->to_skip -= (int64_t)got;
+        left -= got < left ? got : left;
+    }
+    return session->to_skip > 0 ? ESP_ERR_HTTPS_OTA_IN_PROGRESS : ESP_OK;
+}
+
+static esp_err_t resume_writing(struct session *session)
+{
+    esp_err_t err = session->ota ? ESP_OK : open_resumed(session);
+    if (err == ESP_OK) {
+        err = skip_step(session);
+    }
     if (err == ESP_OK) {
         session->has_header = true;
-        tune_transaction(session);
-        session->state = STATE_WRITING;
+        enter_writing(session);
     }
     return err;
 }
@@ -565,7 +624,9 @@ static esp_err_t resume_writing(struct session *session)
 // Pieces that nothing told apart may still be of several files. Whether a refused image is fetched again, all from one place.
 static bool begins_alone(struct session *session, esp_err_t err)
 {
-    if (err != ESP_ERR_OTA_VALIDATE_FAILED || !ota_source_go_alone(&session->source)) {
+    bool is_short = err == ESP_FAIL && ota_source_is_complete(&session->source);
+    bool is_refused = err == ESP_ERR_OTA_VALIDATE_FAILED || is_short;
+    if (!is_refused || !ota_source_go_alone(&session->source)) {
         return false;
     }
     ESP_LOGW(TAG, "the file came in pieces, which do not make an image; fetching it as a whole");
@@ -600,6 +661,7 @@ static esp_err_t move_bytes(struct session *session, size_t wanted)
         err = fill_buffer(session, left < session->buffer_size ? left : session->buffer_size);
         if (err == ESP_OK) {
             err = write_buffer(session);
+            ota_keep_write(&session->stream.keep);
         }
     } while (err == ESP_OK && session->written < end && !session->has_ended);
     return err;
