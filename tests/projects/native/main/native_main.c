@@ -1,4 +1,4 @@
-/* An update made of its parts, as it is written for ESP-IDF v6: HTTP client, OTA operations, a diagnostic pin. */
+/* An update made of its parts, as it is written for ESP-IDF: HTTP client, OTA operations, a diagnostic pin. */
 #include <string.h>
 #include <inttypes.h>
 #include "freertos/FreeRTOS.h"
