@@ -34,6 +34,8 @@ static struct powercut_world s_xts;
 static struct powercut_world s_esp32;
 static struct powercut_world s_large;
 static struct powercut_world s_large_xts;
+static struct powercut_world s_replaced; // whose server has another file after the first power cut
+static struct powercut_image s_replacement;
 static struct flash_encryption s_xts_cipher;
 static struct flash_encryption s_esp32_cipher;
 
@@ -120,9 +122,10 @@ static void make_images(struct powercut_world *world, uint32_t about, struct sig
 
 // ----------------------------------------------------------------------- patches
 
-static struct powercut_image make_patch(const struct powercut_world *world, bool is_legacy)
+static struct powercut_image make_patch(const struct powercut_world *world, enum image old_image,
+                                        bool is_legacy)
 {
-    const struct powercut_image *from = &world->images[OLD];
+    const struct powercut_image *from = &world->images[old_image];
     const struct powercut_image *to = &world->images[NEW];
     struct delta_file old_file = {from->bytes, from->len};
     struct delta_file new_file = {to->bytes, to->len};
@@ -139,6 +142,16 @@ static struct powercut_image make_patch(const struct powercut_world *world, bool
     return (struct powercut_image){"patch", patch, (uint32_t)len};
 }
 
+// Another patch to the same image.
+static void replace_file(void *context, uint32_t life)
+{
+    for (unsigned i = 0; life > 0 && i < g_sweep_delta_count; i++) {
+        if (g_sweep_deltas[i].world->context == context) {
+            g_sweep_deltas[i].file = s_replacement;
+        }
+    }
+}
+
 void sweep_make_patches(void)
 {
     struct signer *key = signer_create(SIGNATURE_P256);
@@ -150,13 +163,19 @@ void sweep_make_patches(void)
     make_images(&s_signed, IMAGE_LEN, key);
     make_images(&s_large, LARGE_LEN, NULL);
     sweep_make_table(&s_large, 2, false, LARGE_SLOT_SIZE);
+    s_replaced = s_large;
+    s_replaced.context = &s_replaced;
+    s_replaced.on_act = replace_file;
     sweep_make_encrypted(&s_large_xts, &s_large, &s_xts_cipher, FLASH_SCHEME_XTS);
     sweep_make_encrypted(&s_xts, &s_plain, &s_xts_cipher, FLASH_SCHEME_XTS);
     sweep_make_encrypted(&s_esp32, &s_plain, &s_esp32_cipher, FLASH_SCHEME_ESP32);
     for (unsigned i = 0; i < g_sweep_delta_count; i++) {
         struct powercut_scenario *scenario = &g_sweep_deltas[i];
-        scenario->file = make_patch(scenario->world, strstr(scenario->name, "legacy") != NULL);
+        bool is_legacy = strstr(scenario->name, "legacy") != NULL;
+        scenario->file = make_patch(scenario->world,
+                                    scenario->wish == POWERCUT_REFUSED ? OLDER : OLD, is_legacy);
     }
+    s_replacement = make_patch(&s_large, OLD, true);
     signer_free(key);
     ota_stage_register(OTA_STAGE_DELTA, make_stage, NULL);
 }
@@ -168,6 +187,12 @@ void sweep_make_patches(void)
     .way = POWERCUT_HTTPS, .slots = {OLDER, OLD}, .seq = {1, 2},                                   \
     .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID}, .goal = NEW,                                 \
     .allowed = 1u << OLD | 1u << NEW
+
+// The patch is for the image in the passive slot, and must not touch it.
+#define FOR_OLDER                                                                                  \
+    .way = POWERCUT_HTTPS, .slots = {OLDER, OLD}, .seq = {1, 2},                                   \
+    .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID}, .goal = OLD, .served = NEW,                  \
+    .allowed = 1u << OLD
 
 struct powercut_scenario g_sweep_deltas[] = {
     {.name = "delta", .world = &s_plain, OVER_OLDER},
@@ -190,6 +215,10 @@ struct powercut_scenario g_sweep_deltas[] = {
     {.name = "delta_encrypted_xts_legacy", .world = &s_xts, OVER_OLDER},
     {.name = "delta_kept", .world = &s_large, .rollback = true, OVER_OLDER},
     {.name = "delta_kept_legacy", .world = &s_large, OVER_OLDER},
+    {.name = "delta_kept_cache", .world = &s_large, .has_cache = true, OVER_OLDER},
+    {.name = "delta_kept_replaced", .world = &s_replaced, OVER_OLDER},
+    {.name = "delta_wrong_base", .world = &s_plain, .wish = POWERCUT_REFUSED, FOR_OLDER},
+    {.name = "delta_legacy_wrong_base", .world = &s_plain, .wish = POWERCUT_REFUSED, FOR_OLDER},
     {.name = "delta_kept_encrypted_xts", .world = &s_large_xts, OVER_OLDER},
 };
 const unsigned g_sweep_delta_count = sizeof(g_sweep_deltas) / sizeof(g_sweep_deltas[0]);

@@ -29,6 +29,7 @@ enum powercut_wish {
     POWERCUT_FACTORY,      // not the goal: choose factory
     POWERCUT_ERASE_LAST,   // erase the application before it
     POWERCUT_RESELECT,     // choose the running slot once more
+    POWERCUT_REFUSED,      // an update that must fail, and leave the passive slots as they are
     POWERCUT_STAGE,        // an update of the partition "storage", staged in the passive slot
 };
 

@@ -302,6 +302,25 @@ static esp_err_t update_on(const struct powercut_scenario *scenario, struct powe
     return life->has_goal ? ESP_OK : update(scenario, next, gives_up);
 }
 
+static esp_err_t be_refused(const struct powercut_scenario *scenario, struct powercut_life *life)
+{
+    const esp_partition_t *running = esp_ota_get_running_partition();
+    if (update(scenario, scenario->served, false) == ESP_OK) {
+        FAIL(life, "an update that should be refused is taken");
+        return ESP_OK;
+    }
+    for (uint8_t i = 0; i < 16; i++) {
+        const esp_partition_info_t *slot =
+            powercut_find(scenario->world, PART_TYPE_APP, (uint8_t)(0x10 + i));
+        if (slot && slot->pos.offset != running->address &&
+            image_at(scenario->world, slot->pos.offset) != scenario->slots[i]) {
+            FAIL(life, "what stood in ota_%u is gone", i);
+        }
+    }
+    life->has_goal = true;
+    return ESP_OK;
+}
+
 static esp_err_t act(const struct powercut_scenario *scenario, uint32_t number,
                      struct powercut_life *life)
 {
@@ -325,6 +344,8 @@ static esp_err_t act(const struct powercut_scenario *scenario, uint32_t number,
         life->has_goal = number > 0;
         return life->has_goal ? ESP_OK
                               : esp_ota_set_boot_partition(esp_ota_get_running_partition());
+    case POWERCUT_REFUSED:
+        return be_refused(scenario, life);
     case POWERCUT_STAGE:
         return stage(scenario, life);
     }
