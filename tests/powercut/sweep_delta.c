@@ -11,7 +11,9 @@
 #include "esp_ota_ops.h"
 #include "image_encode.h"
 #include "ota_stage_registry.h"
+#include "signature_policy.h"
 #include "signer.h"
+#include "sweep_chance.h"
 
 #define IMAGE_LEN (88u * 1024)
 #define SLOT_SIZE 0x20000u
@@ -24,9 +26,7 @@
 #define LARGE_SLOT_SIZE 0x50000u
 #define LARGE_NEW_LEN   (72u * 1024)
 
-enum image { NONE, OLDER, OLD, NEW, IMAGE_COUNT };
-
-static const char *const NAMES[] = {"", "older", "old", "new"};
+static const char *const NAMES[] = {[OLDER] = "older", [OLD] = "old", [NEW] = "new"};
 
 static struct powercut_world s_plain;
 static struct powercut_world s_signed;
@@ -35,9 +35,7 @@ static struct powercut_world s_esp32;
 static struct powercut_world s_large;
 static struct powercut_world s_large_xts;
 static struct powercut_world s_replaced; // whose server has another file after the first power cut
-static struct powercut_image s_replacement;
-static struct flash_encryption s_xts_cipher;
-static struct flash_encryption s_esp32_cipher;
+static uint32_t s_sealed_len;            // of the old signed image, without its signature
 
 // ----------------------------------------------------------------------- the device's side
 
@@ -80,7 +78,7 @@ static uint8_t random_byte(uint32_t at, uint32_t salt)
 
 // Image number from what the others have in common: its own version in the descriptor, and from the new one on an insertion and
 // a part of its own.
-static void fill(uint8_t *payload, uint32_t len, enum image number)
+static void fill(uint8_t *payload, uint32_t len, enum sweep_image number)
 {
     uint32_t new_len = len < IMAGE_LEN ? NEW_LEN : LARGE_NEW_LEN;
     uint32_t inserted = number == NEW ? INSERTED : 0;
@@ -91,7 +89,7 @@ static void fill(uint8_t *payload, uint32_t len, enum image number)
     }
 }
 
-static void make_image(struct powercut_image *image, enum image number, uint32_t about,
+static void make_image(struct powercut_image *image, enum sweep_image number, uint32_t about,
                        struct signer *key)
 {
     struct image_encode_spec spec = {.chip_id = ESP_CHIP_ID_ESP32,
@@ -110,115 +108,178 @@ static void make_image(struct powercut_image *image, enum image number, uint32_t
     image->name = NAMES[number];
     image->bytes = bytes;
     image->len = key ? signer_append(&key, 1, bytes, len) : len;
+    if (key && number == OLD) {
+        s_sealed_len = len;
+    }
 }
 
 static void make_images(struct powercut_world *world, uint32_t about, struct signer *key)
 {
-    world->image_count = IMAGE_COUNT;
-    for (unsigned i = OLDER; i < IMAGE_COUNT; i++) {
-        make_image(&world->images[i], (enum image)i, about, key);
+    world->image_count = NEW + 1;
+    for (unsigned i = FACTORY; i <= NEW; i++) { // there is no factory, but its number
+        make_image(&world->images[i], (enum sweep_image)i, about, key);
     }
 }
 
 // ----------------------------------------------------------------------- patches
 
-static struct powercut_image make_patch(const struct powercut_world *world, enum image old_image,
-                                        bool is_legacy)
+static struct powercut_image s_patch;
+static struct powercut_image s_legacy;
+static struct powercut_image s_signed_patch;
+static struct powercut_image s_signed_legacy;
+static struct powercut_image s_large_patch;
+static struct powercut_image s_large_legacy;
+static struct powercut_image s_replaced_patch; // another one in later lives
+static struct powercut_image s_wrong_patch;    // to an image that does not run
+static struct powercut_image s_wrong_legacy;
+
+static void make_patches(const struct powercut_world *world, enum sweep_image old_image,
+                         struct powercut_image *patch, struct powercut_image *legacy)
 {
     const struct powercut_image *from = &world->images[old_image];
     const struct powercut_image *to = &world->images[NEW];
     struct delta_file old_file = {from->bytes, from->len};
     struct delta_file new_file = {to->bytes, to->len};
-    uint8_t *patch = NULL;
-    size_t len = 0;
-    // Images here end with their SHA-256, which is what a device says of itself.
-    esp_err_t err =
-        is_legacy
-            ? delta_encode_legacy(&old_file, &new_file, from->bytes + from->len - 32, &patch, &len)
-            : delta_encode(&old_file, &new_file, ESP_DELTA_4K, &patch, &len, NULL);
-    if (err != ESP_OK) {
+    // What a device says of itself: the SHA-256 that the image, without its signature, ends with.
+    const uint8_t *digest = from->bytes + (world == &s_signed ? s_sealed_len : from->len) - 32;
+    uint8_t *bytes[2];
+    size_t len[2];
+    if (delta_encode(&old_file, &new_file, ESP_DELTA_4K, &bytes[0], &len[0], NULL) != ESP_OK ||
+        delta_encode_legacy(&old_file, &new_file, digest, &bytes[1], &len[1]) != ESP_OK) {
         abort();
     }
-    return (struct powercut_image){"patch", patch, (uint32_t)len};
+    *patch = (struct powercut_image){"patch", bytes[0], (uint32_t)len[0]};
+    *legacy = (struct powercut_image){"legacy patch", bytes[1], (uint32_t)len[1]};
 }
 
-// Another patch to the same image.
 static void replace_file(void *context, uint32_t life)
 {
-    for (unsigned i = 0; life > 0 && i < g_sweep_delta_count; i++) {
-        if (g_sweep_deltas[i].world->context == context) {
-            g_sweep_deltas[i].file = s_replacement;
-        }
-    }
+    (void)context;
+    s_replaced_patch = life > 0 ? s_large_legacy : s_large_patch;
 }
 
-void sweep_make_patches(void)
+static void make_plain_and_signed(void)
 {
+    sweep_begin_fixed_chance();
     struct signer *key = signer_create(SIGNATURE_P256);
-    make_images(&s_plain, IMAGE_LEN, NULL);
-    sweep_make_table(&s_plain, 2, false, SLOT_SIZE);
-    s_signed = s_plain;
-    s_signed.signatures =
-        (struct signature_settings){.scheme = SIGNATURE_P256, .on_update = true, .on_boot = true};
     make_images(&s_signed, IMAGE_LEN, key);
-    make_images(&s_large, LARGE_LEN, NULL);
-    sweep_make_table(&s_large, 2, false, LARGE_SLOT_SIZE);
-    s_replaced = s_large;
-    s_replaced.context = &s_replaced;
-    s_replaced.on_act = replace_file;
-    sweep_make_encrypted(&s_large_xts, &s_large, &s_xts_cipher, FLASH_SCHEME_XTS);
-    sweep_make_encrypted(&s_xts, &s_plain, &s_xts_cipher, FLASH_SCHEME_XTS);
-    sweep_make_encrypted(&s_esp32, &s_plain, &s_esp32_cipher, FLASH_SCHEME_ESP32);
-    for (unsigned i = 0; i < g_sweep_delta_count; i++) {
-        struct powercut_scenario *scenario = &g_sweep_deltas[i];
-        bool is_legacy = strstr(scenario->name, "legacy") != NULL;
-        scenario->file = make_patch(scenario->world,
-                                    scenario->wish == POWERCUT_REFUSED ? OLDER : OLD, is_legacy);
-    }
-    s_replacement = make_patch(&s_large, OLD, true);
     signer_free(key);
+    sweep_end_fixed_chance();
+    make_images(&s_plain, IMAGE_LEN, NULL);
+    sweep_make_table(&s_plain, 2, false, SLOT_SIZE, NULL);
+    sweep_make_table(&s_signed, 2, false, SLOT_SIZE, NULL);
+    sweep_make_encrypted(&s_xts, &s_plain, FLASH_SCHEME_XTS);
+    sweep_make_encrypted(&s_esp32, &s_plain, FLASH_SCHEME_ESP32);
+    make_patches(&s_plain, OLD, &s_patch, &s_legacy);
+    make_patches(&s_plain, OLDER, &s_wrong_patch, &s_wrong_legacy);
+    make_patches(&s_signed, OLD, &s_signed_patch, &s_signed_legacy);
+}
+
+void sweep_make_delta(void)
+{
+    make_plain_and_signed();
+    make_images(&s_large, LARGE_LEN, NULL);
+    sweep_make_table(&s_large, 2, false, LARGE_SLOT_SIZE, NULL);
+    sweep_make_encrypted(&s_large_xts, &s_large, FLASH_SCHEME_XTS);
+    s_replaced = s_large;
+    s_replaced.on_act = replace_file;
+    make_patches(&s_large, OLD, &s_large_patch, &s_large_legacy);
     ota_stage_register(OTA_STAGE_DELTA, make_stage, NULL);
 }
+
+// ----------------------------------------------------------------------- what signed and refusing devices do
+
+static void check_signatures(const struct powercut_scenario *scenario,
+                             struct boot_handover *handover, struct boot_request *request,
+                             struct powercut_life *life)
+{
+    static struct signature_policy policy; // of this power-on
+    (void)scenario;
+    handover->signatures =
+        (struct signature_settings){.scheme = SIGNATURE_P256, .on_update = true, .on_boot = true};
+    boot_handover_set(handover);
+    if (signature_policy_load(SIGNATURE_AT_BOOT, &policy) != ESP_OK) {
+        POWERCUT_FAIL(life, "it is not known which signatures are good");
+    }
+    request->signature = &policy;
+}
+
+// The update must fail, and leave what stands in the passive slot.
+static esp_err_t be_refused(const struct powercut_scenario *scenario, uint32_t number,
+                            struct powercut_life *life)
+{
+    const struct powercut_image *older = &scenario->world->images[OLDER];
+    struct powercut_scenario update = *scenario;
+    update.goal = NEW;
+    if (powercut_act(&update, number, life) == ESP_OK) {
+        POWERCUT_FAIL(life, "a patch to another image is taken");
+    } else if (!powercut_holds(esp_ota_get_next_update_partition(NULL)->address, older->bytes,
+                               older->len, false)) {
+        POWERCUT_FAIL(life, "what stood in the passive slot is gone");
+    }
+    life->has_goal = true;
+    return ESP_OK;
+}
+
+static const struct powercut_extra SIGNED = {.power_on = check_signatures};
+static const struct powercut_extra REFUSED = {.act = be_refused};
 
 // ----------------------------------------------------------------------- scenarios
 
 // ota_1 runs, ota_0 holds the image before it; a patch makes the next one there.
-#define OVER_OLDER                                                                                 \
+#define RUNNING                                                                                    \
     .way = POWERCUT_HTTPS, .slots = {OLDER, OLD}, .seq = {1, 2},                                   \
-    .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID}, .goal = NEW,                                 \
-    .allowed = 1u << OLD | 1u << NEW
+    .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID}
+#define OVER_OLDER RUNNING, .goal = NEW, .allowed = NOW(OLD) | NOW(NEW)
+#define TO_OLDER   RUNNING, .goal = OLD, .allowed = NOW(OLD), .extra = &REFUSED
 
-// The patch is for the image in the passive slot, and must not touch it.
-#define FOR_OLDER                                                                                  \
-    .way = POWERCUT_HTTPS, .slots = {OLDER, OLD}, .seq = {1, 2},                                   \
-    .states = {ESP_OTA_IMG_VALID, ESP_OTA_IMG_VALID}, .goal = OLD, .served = NEW,                  \
-    .allowed = 1u << OLD
-
-struct powercut_scenario g_sweep_deltas[] = {
-    {.name = "delta", .world = &s_plain, OVER_OLDER},
-    {.name = "delta_rollback", .world = &s_plain, .rollback = true, OVER_OLDER},
+static const struct powercut_scenario DELTAS[] = {
+    {.name = "delta", .world = &s_plain, .file = &s_patch, OVER_OLDER},
+    {.name = "delta_rollback", .world = &s_plain, .file = &s_patch, .rollback = true, OVER_OLDER},
     {.name = "delta_first",
      .world = &s_plain,
+     .file = &s_patch,
      .way = POWERCUT_HTTPS,
      .slots = {OLD},
      .seq = {1},
      .states = {ESP_OTA_IMG_VALID},
      .goal = NEW,
-     .allowed = 1u << OLD | 1u << NEW},
-    {.name = "delta_cache", .world = &s_plain, .has_cache = true, OVER_OLDER},
-    {.name = "delta_abort", .world = &s_plain, .wish = POWERCUT_ABORT, OVER_OLDER},
-    {.name = "delta_legacy", .world = &s_plain, .rollback = true, OVER_OLDER},
-    {.name = "delta_signed", .world = &s_signed, .rollback = true, OVER_OLDER},
-    {.name = "delta_signed_legacy", .world = &s_signed, OVER_OLDER},
-    {.name = "delta_encrypted_xts", .world = &s_xts, .rollback = true, OVER_OLDER},
-    {.name = "delta_encrypted_esp32", .world = &s_esp32, OVER_OLDER},
-    {.name = "delta_encrypted_xts_legacy", .world = &s_xts, OVER_OLDER},
-    {.name = "delta_kept", .world = &s_large, .rollback = true, OVER_OLDER},
-    {.name = "delta_kept_legacy", .world = &s_large, OVER_OLDER},
-    {.name = "delta_kept_cache", .world = &s_large, .has_cache = true, OVER_OLDER},
-    {.name = "delta_kept_replaced", .world = &s_replaced, OVER_OLDER},
-    {.name = "delta_wrong_base", .world = &s_plain, .wish = POWERCUT_REFUSED, FOR_OLDER},
-    {.name = "delta_legacy_wrong_base", .world = &s_plain, .wish = POWERCUT_REFUSED, FOR_OLDER},
-    {.name = "delta_kept_encrypted_xts", .world = &s_large_xts, OVER_OLDER},
+     .allowed = NOW(OLD) | NOW(NEW)},
+    {.name = "delta_cache", .world = &s_plain, .file = &s_patch, .has_cache = true, OVER_OLDER},
+    {.name = "delta_abort",
+     .world = &s_plain,
+     .file = &s_patch,
+     .wish = POWERCUT_ABORT,
+     OVER_OLDER},
+    {.name = "delta_legacy", .world = &s_plain, .file = &s_legacy, .rollback = true, OVER_OLDER},
+    {.name = "delta_signed",
+     .world = &s_signed,
+     .file = &s_signed_patch,
+     .rollback = true,
+     .extra = &SIGNED,
+     OVER_OLDER},
+    {.name = "delta_signed_legacy",
+     .world = &s_signed,
+     .file = &s_signed_legacy,
+     .extra = &SIGNED,
+     OVER_OLDER},
+    {.name = "delta_encrypted_xts",
+     .world = &s_xts,
+     .file = &s_patch,
+     .rollback = true,
+     OVER_OLDER},
+    {.name = "delta_encrypted_esp32", .world = &s_esp32, .file = &s_patch, OVER_OLDER},
+    {.name = "delta_encrypted_xts_legacy", .world = &s_xts, .file = &s_legacy, OVER_OLDER},
+    {.name = "delta_kept", .world = &s_large, .file = &s_large_patch, .rollback = true, OVER_OLDER},
+    {.name = "delta_kept_legacy", .world = &s_large, .file = &s_large_legacy, OVER_OLDER},
+    {.name = "delta_kept_cache",
+     .world = &s_large,
+     .file = &s_large_patch,
+     .has_cache = true,
+     OVER_OLDER},
+    {.name = "delta_kept_replaced", .world = &s_replaced, .file = &s_replaced_patch, OVER_OLDER},
+    {.name = "delta_kept_encrypted_xts", .world = &s_large_xts, .file = &s_large_patch, OVER_OLDER},
+    {.name = "delta_wrong_base", .world = &s_plain, .file = &s_wrong_patch, TO_OLDER},
+    {.name = "delta_wrong_base_legacy", .world = &s_plain, .file = &s_wrong_legacy, TO_OLDER},
 };
-const unsigned g_sweep_delta_count = sizeof(g_sweep_deltas) / sizeof(g_sweep_deltas[0]);
+const struct sweep_group SWEEP_DELTA = {DELTAS, sizeof(DELTAS) / sizeof(DELTAS[0])};

@@ -6,6 +6,7 @@
  *     powercut_sweep --scenario NAME [--cuts 17.bits.3+2.weak.0] [--plant NAME]   one scenario, or one case step by step
  *     powercut_sweep --plants           every planted bug must be found; prints the table of docs/powercut.md
  *     powercut_sweep --failures         every k-th allocation and network read fails
+ *     powercut_sweep --faults           every sector an update uses is defective
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct options {
     bool is_long;
     bool plants;
     bool failures;
+    bool faults;
     unsigned jobs;
     uint32_t seed;
 };
@@ -49,13 +51,16 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
         return (struct powercut_amount){.histories = options->is_long ? 34000 : 3400,
                                         .first_seed = options->seed};
     }
-    // Ciphers cost ten times the rest of a life, and so does a large patch.
-    bool is_slow = scenario->world->encode != NULL || scenario->file.len > 65536;
+    // Ciphers cost ten times the rest of a life, and so do patches.
+    bool is_slow = scenario->world->encode || scenario->file;
+    bool is_critical = scenario->extra && scenario->extra->is_records_only; // in every operation
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
                                     .operation_max = is_slow && !options->is_long ? 48 : 0,
-                                    .pair_window = is_slow ? 2 : 12,
+                                    .pair_window = is_slow                            ? 2
+                                                   : is_critical && !options->is_long ? 3
+                                                                                      : 12,
                                     .first_seed = options->seed};
 }
 
@@ -186,15 +191,12 @@ static int plant_named(const char *name)
 
 static struct options parse(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {{"scenario", required_argument, NULL, 's'},
-                                            {"cuts", required_argument, NULL, 'c'},
-                                            {"plant", required_argument, NULL, 'p'},
-                                            {"seed", required_argument, NULL, 'r'},
-                                            {"jobs", required_argument, NULL, 'j'},
-                                            {"long", no_argument, NULL, 'l'},
-                                            {"plants", no_argument, NULL, 'P'},
-                                            {"failures", no_argument, NULL, 'F'},
-                                            {0}};
+    static const struct option OPTIONS[] = {
+        {"scenario", required_argument, NULL, 's'}, {"cuts", required_argument, NULL, 'c'},
+        {"plant", required_argument, NULL, 'p'},    {"seed", required_argument, NULL, 'r'},
+        {"jobs", required_argument, NULL, 'j'},     {"long", no_argument, NULL, 'l'},
+        {"plants", no_argument, NULL, 'P'},         {"failures", no_argument, NULL, 'F'},
+        {"faults", no_argument, NULL, 'D'},         {0}};
     struct options options = {.jobs = 2};
     int option;
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
@@ -223,6 +225,9 @@ static struct options parse(int argc, char **argv)
         case 'F':
             options.failures = true;
             break;
+        case 'D':
+            options.faults = true;
+            break;
         default:
             exit(2);
         }
@@ -249,7 +254,7 @@ static int sweep_wanted(const struct options *options)
     struct powercut_totals all = {0};
     double start = seconds();
     const struct powercut_scenario *scenario;
-    for (unsigned i = 0; (scenario = sweep_at(i)) != NULL; i++) {
+    for (unsigned i = 0; (scenario = sweep_at(i)); i++) {
         if (!options->scenario || strcmp(options->scenario, scenario->name) == 0) {
             sweep_one(scenario, options, &all);
         }
@@ -280,6 +285,9 @@ int main(int argc, char **argv)
     }
     if (options.failures) {
         return sweep_failures(options.is_long) > 0;
+    }
+    if (options.faults) {
+        return sweep_faults() > 0;
     }
     if (options.scenario && !sweep_find(options.scenario)) {
         fprintf(stderr, "powercut_sweep: no scenario is called %s\n", options.scenario);

@@ -164,19 +164,19 @@ static void note_cut(const struct powercut_bench *bench, struct powercut_outcome
         out->cut_len = shared->last_len;
         out->cut_operation = shared->last_operation;
     }
+    const struct powercut_scenario *scenario = bench->scenario;
+    out->was_in_window =
+        out->was_in_window || (shared->last_address < scenario->window_to &&
+                               scenario->window_from < shared->last_address + shared->last_len);
     out->cuts_done = shared->cuts_done;
     out->recovery = 0;
 }
 
-static void note_failure(const struct powercut_bench *bench, const char *text,
-                         struct powercut_outcome *out)
+static void note_failure(const char *text, struct powercut_outcome *out)
 {
-    const struct powercut_scenario *scenario = bench->scenario;
     bool is_brick = strncmp(text, "BRICK", 5) == 0;
-    bool is_in_window = out->cuts_done > 0 && out->cut_address < scenario->window_to &&
-                        scenario->window_from < out->cut_address + out->cut_len;
-    out->is_window = is_brick && is_in_window;
-    out->is_brick = is_brick && !is_in_window;
+    out->is_window = is_brick && out->was_in_window;
+    out->is_brick = is_brick && !out->was_in_window;
     out->is_failure = !out->is_window;
     (void)snprintf(out->text, sizeof(out->text), "%s", text);
 }
@@ -222,7 +222,7 @@ static bool goes_on(struct powercut_bench *bench, const struct powercut_case *wh
         out->first_reason = life->reason;
     }
     if (life->failure[0]) {
-        note_failure(bench, life->failure, out);
+        note_failure(life->failure, out);
         return false;
     }
     if (life->was_cut) {
@@ -239,7 +239,9 @@ void powercut_run(struct powercut_bench *bench, const struct powercut_case *whic
     memset(out, 0, sizeof(*out));
     prepare(bench, which, setup);
     bool is_going_on = true;
-    while (is_going_on && out->lives < POWERCUT_LIFE_MAX) {
+    bool is_defective = bench->scenario->is_defective;
+    uint32_t life_max = is_defective ? POWERCUT_TRIES : POWERCUT_LIFE_MAX;
+    while (is_going_on && out->lives < life_max) {
         bool has_lived = live_once(bench, out->lives);
         if (!has_lived) {
             (void)snprintf(bench->life->failure, sizeof(bench->life->failure),
@@ -252,8 +254,8 @@ void powercut_run(struct powercut_bench *bench, const struct powercut_case *whic
         }
         out->lives++;
     }
-    if (is_going_on) {
-        note_failure(bench, "the goal is not reached", out);
+    if (is_going_on && !is_defective) {
+        note_failure("the goal is not reached", out);
     }
     out->operations = bench->chip->shared->operations;
     memcpy(out->fired, bench->chip->shared->fired, sizeof(out->fired));

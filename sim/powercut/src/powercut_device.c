@@ -95,7 +95,8 @@ bool powercut_lay_out(const struct powercut_scenario *scenario, uint8_t *bytes)
         is_done = is_done && put_image(world, powercut_find(world, PART_TYPE_APP, 0x10 + i),
                                        scenario->slots[i], bytes);
     }
-    return is_done;
+    const struct powercut_extra *extra = scenario->extra;
+    return is_done && (!extra || !extra->put || extra->put(scenario, bytes));
 }
 
 static bool is_in(const esp_partition_info_t *entry, uint32_t address)
@@ -103,19 +104,50 @@ static bool is_in(const esp_partition_info_t *entry, uint32_t address)
     return address >= entry->pos.offset && address - entry->pos.offset < entry->pos.size;
 }
 
+static bool is_in_ranges(const struct powercut_extra *extra, uint32_t address, bool critical_only)
+{
+    for (uint32_t i = 0; i < POWERCUT_RANGE_MAX; i++) {
+        const struct powercut_range *range = &extra->changes[i];
+        if (address >= range->from && address < range->to &&
+            (range->is_critical || !critical_only)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool powercut_may_change(const struct powercut_scenario *scenario, uint32_t address)
 {
+    static const struct powercut_extra NONE;
     const struct powercut_world *world = scenario->world;
+    const struct powercut_extra *extra = scenario->extra ? scenario->extra : &NONE;
     for (uint32_t i = 0; i < world->table_count; i++) {
         const esp_partition_info_t *entry = &world->table[i];
-        bool is_slot =
-            entry->type == PART_TYPE_APP && entry->subtype >= 0x10 && entry->subtype < 0x20;
-        bool is_otadata = entry->type == PART_TYPE_DATA && entry->subtype == 0;
+        bool is_slot = !extra->is_records_only && entry->type == PART_TYPE_APP &&
+                       entry->subtype >= 0x10 && entry->subtype < 0x20;
+        bool is_otadata =
+            !extra->keeps_otadata && entry->type == PART_TYPE_DATA && entry->subtype == 0;
         bool is_final = scenario->wish == POWERCUT_STAGE && entry->type == PART_TYPE_DATA &&
                         strncmp((const char *)entry->label, "storage", 16) == 0;
         if ((is_slot || is_otadata || is_final) && is_in(entry, address)) {
             return true;
         }
     }
-    return false;
+    return is_in_ranges(extra, address, false);
+}
+
+// otadata, the last two sectors of a slot, where the journal and the record of a copy stand, and what the scenario says.
+bool powercut_is_critical(const struct powercut_scenario *scenario, uint32_t address)
+{
+    const struct powercut_world *world = scenario->world;
+    for (uint32_t i = 0; i < world->table_count; i++) {
+        const esp_partition_info_t *entry = &world->table[i];
+        bool is_otadata = entry->type == PART_TYPE_DATA && entry->subtype == 0;
+        bool is_tail = entry->type == PART_TYPE_APP &&
+                       address - entry->pos.offset + 2 * FLASH_SECTOR_SIZE >= entry->pos.size;
+        if ((is_otadata || is_tail) && is_in(entry, address)) {
+            return true;
+        }
+    }
+    return scenario->extra && is_in_ranges(scenario->extra, address, true);
 }

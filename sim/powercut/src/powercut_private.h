@@ -20,6 +20,9 @@ bool powercut_lay_out(const struct powercut_scenario *scenario, uint8_t *bytes);
 // Whether the sector at address may change in a scenario while the partition at running runs.
 bool powercut_may_change(const struct powercut_scenario *scenario, uint32_t address);
 
+// Whether second cuts are to be dense after one there.
+bool powercut_is_critical(const struct powercut_scenario *scenario, uint32_t address);
+
 // One life, in the process of its own: boots and lets the application act.
 void powercut_live(const struct powercut_scenario *scenario, struct nor_physics *chip,
                    uint32_t number, struct powercut_life *life);
