@@ -112,7 +112,7 @@ def test_a_patch_to_an_image_for_another_chip_is_refused_before_flash_is_touched
     assert "esp32c3" in sentence
 
 
-@pytest.mark.parametrize("at, form, change, result", [(12, "<I", -8, "ESP_ERR_OTA_VALIDATE_FAILED"), (12, "<I", 8, "ESP_FAIL"),
+@pytest.mark.parametrize("at, form, change, result", [(12, "<I", -8, "ESP_ERR_OTA_VALIDATE_FAILED"), (12, "<I", 8, "ESP_ERR_OTA_VALIDATE_FAILED"),
                                                       (16, "<I", -100, "ESP_ERR_OTA_VALIDATE_FAILED"), (16, "<I", 100, "ESP_FAIL"),
                                                       (44, "<I", 1, "ESP_ERR_OTA_VALIDATE_FAILED")],
                          ids=["new_size_less", "new_size_more", "body_less", "body_more", "new_digest"])
