@@ -117,8 +117,10 @@ struct powercut_scenario {
     uint8_t slots[16]; // image in each OTA slot; 0: blank
     uint32_t seq[2];   // of the records; 0: empty
     uint32_t states[2];
-    uint8_t goal;     // image that runs in the end; of a crash loop: that is rolled back to
-    uint8_t served;   // image of the update; 0: the goal
+    uint8_t goal;   // image that runs in the end; of a crash loop: that is rolled back to
+    uint8_t served; // image of the update; 0: the goal
+    // What the server has instead of that image, such as a patch to it; NULL: the image.
+    const struct powercut_image *file;
     unsigned allowed; // 1 << image: what may boot, at any time
     uint32_t
         window_from; // cuts in operations between these may leave nothing that boots: hardware's open window

@@ -230,6 +230,7 @@ static esp_err_t update(const struct powercut_scenario *scenario, uint8_t image,
 {
     const struct powercut_image *what = &scenario->world->images[image];
     bool over_https = scenario->way == POWERCUT_HTTPS || scenario->way == POWERCUT_HTTPS_BULK;
+    what = over_https && scenario->file ? scenario->file : what;
     return over_https ? update_over_https(what, scenario->way == POWERCUT_HTTPS_BULK, gives_up)
                       : update_by_hand(what, scenario->way, NULL, gives_up);
 }
