@@ -209,18 +209,27 @@ def test_an_expired_index_is_refused(dev, folder, options, tmp_path):
     takes(dev, folder, options, "patch")
 
 
-def test_an_interrupted_download_goes_on_although_the_index_is_fetched_anew(device, program, certs, folder, options):
-    (program.folder / "v0.bin").write_bytes(firmware("0.9.0", b"something older\0" * 4))
-    dev = device(factory=program.folder / "v0.bin")
-    index, packed = (folder.path / "release.json").read_bytes(), folder.file("gzip").read_bytes()
-    cut = steps(head("200 OK", f"Content-Length: {len(packed)}", 'ETag: "one"', "Accept-Ranges: bytes") + packed[:100_000], CUT)
-    with HostileServer(certs, [honest(index), cut, honest(index), honest(packed)]) as server:
+def test_an_interrupted_download_goes_on_although_the_index_is_fetched_anew(dev, certs, folder, options):
+    large = image(size=300_000, version="3.0.0")
+    folder.add(large, "--compress", "none", "--ram", "none")
+    index = (folder.path / "release.json").read_bytes()
+    cut = steps(head("200 OK", f"Content-Length: {len(large)}", 'ETag: "one"', "Accept-Ranges: bytes") + large[:200_000], CUT)
+    with HostileServer(certs, [honest(index), cut, honest(index), honest(large)]) as server:
         options = "--cacert", certs.ca, *options[2:]
         run = dev.program.failed(*dev.update_args(server.url("/pub/"), *options, "--retries", "0"))
-        assert "the same command goes on" in run.stderr, run.shown
+        assert "the same command goes on" in run.stderr and len(server.requests) == 2, run.shown
         folder.address = server.url("/pub/")
-        answer = takes(dev, folder, options, "gzip")
-    assert answer["resumed_from"] > 0 and answer["received"] < len(packed)
+        answer = takes(dev, folder, options, "image", "3.0.0", large)
+    assert answer["resumed_from"] > 0 and answer["received"] == len(large) - answer["resumed_from"]
+
+
+def test_a_file_of_another_length_is_not_fetched(dev, folder, options, site):
+    for file in folder.index()["files"]:
+        path = folder.path / file["name"]
+        path.write_bytes(path.read_bytes() + b"more")
+    run = dev.program.failed(*dev.update_args(folder.address, *options, "--json"))
+    assert "where the index says" in run.stderr and json.loads(run.stdout)["bytes"] == 0
+    assert dev.read("ota_0", 4096) == b"\xff" * 4096
 
 
 def test_a_redirect_and_credentials_lead_to_the_folder(dev, site, folder, options):
