@@ -26,7 +26,7 @@ from pathlib import Path
 # Lowest row first. A component may use components of lower rows, never of its own row or above.
 ROWS = [
     ["esp_common"],
-    ["freertos"],
+    ["freertos", "esp_rom"],
     ["log", "esp_app_format", "esp_timer", "esp_driver_gpio", "unity"],
     ["esp_system", "esp_event"],
     ["spi_flash", "efuse", "esp_netif"],
