@@ -189,9 +189,7 @@ static void print_json(const struct prove *prove, const struct powercut_totals *
     json_object_set_new(
         root, "other_partitions",
         json_pack("{s:i, s:I}", "count", (int)others, "bytes", (json_int_t)other_bytes));
-    if (prove->is_long) {
-        json_object_set_new(root, "faults", faults_to_json(prove));
-    }
+    json_object_set_new(root, "faults", faults_to_json(prove));
     cli_print_json(root);
 }
 
@@ -257,9 +255,7 @@ static void print_text(const struct prove *prove, const struct powercut_totals *
         print_coverage(prove);
         print_others(prove);
     }
-    if (prove->is_long) {
-        print_faults(prove);
-    }
+    print_faults(prove);
     printf("%s: %llu power cuts, %llu bricks, %llu failures, at most %u power-ons to recover, %.0f "
            "s\n",
            is_good ? "passed" : "FAILED", (unsigned long long)sum->cuts,
@@ -299,7 +295,7 @@ static bool sweep(struct prove *prove)
                     part->scenario.name, (unsigned long long)part->totals.cuts, seconds() - begun);
         }
     }
-    bool is_done = !prove->is_long || prove_try_faults(prove);
+    bool is_done = prove_try_faults(prove);
     prove->seconds = seconds() - start;
     return is_done;
 }
@@ -446,9 +442,9 @@ const struct cli_command prove_command = {
         "it\n"
         "  --encrypt           the flash is encrypted\n"
         "  --patch PATCH       also the delta update from OLD by this patch\n"
-        "  --long              every operation, more tears, thousands of random histories, faults "
-        "of\n"
-        "                      the chip\n"
+        "  --long              every operation, more tears, more second cuts and faults of the "
+        "chip,\n"
+        "                      thousands of random histories\n"
         "  --report FILE.html  one page with pictures, for whoever signs the release\n"
         "  --replay CASE       one case step by step, as a failure prints it\n"
         "  --jobs N            processes, default 2\n"

@@ -1,4 +1,4 @@
-// esp-ota prove --long: a chip that fails without any power cut. One fault a case; the device must go on with the old
+// esp-ota prove: a chip that fails without any power cut. One fault a case; the device must go on with the old
 // firmware or the new one, and after a fault that passes the update must be done.
 
 #include <stdio.h>
@@ -6,9 +6,11 @@
 
 #include "prove.h"
 
-#define LIVES      3u   // chosen: enough for an update, its confirmation, and a retry
-#define READ_MAX   200u // chosen: so many reads and operations fail, spread evenly
-#define PLACE_MAX  32u  // sectors and bits
+#define LIVES 3u // chosen: enough for an update, its confirmation, and a retry
+#define CALL_MAX                                                                                   \
+    40u // chosen: so many reads and operations fail, spread evenly; with --long ten times as many
+#define PLACE_MAX  8u // chosen: so many sectors and bits; with --long ten times as many
+#define LONG       10u
 #define STUCK_MASK 0x10u
 
 const char *const PROVE_FAULT_NAMES[PROVE_FAULT_COUNT] = {
@@ -92,10 +94,11 @@ static void try_one(struct trial *trial, enum prove_fault fault, uint32_t k,
     }
 }
 
-// Every so many, so that at most READ_MAX of count fail.
+// Every so many, so that a few of count fail.
 static void try_passing(struct trial *trial, enum prove_fault fault, uint32_t count)
 {
-    uint32_t stride = (count + READ_MAX - 1) / READ_MAX;
+    uint32_t max = trial->part.prove->is_long ? CALL_MAX * LONG : CALL_MAX;
+    uint32_t stride = (count + max - 1) / max;
     for (uint32_t k = 1; k <= count; k += stride) {
         char where[32];
         (void)snprintf(where, sizeof(where), "number %u", (unsigned)k);
@@ -123,7 +126,8 @@ static void try_place(struct trial *trial, uint32_t address)
 static void try_places(struct trial *trial, const struct prove_part *part)
 {
     const esp_partition_info_t *otadata = prove_find(part->prove, PART_TYPE_DATA, 0);
-    uint32_t stride = (part->operation_count + PLACE_MAX - 1) / PLACE_MAX;
+    uint32_t max = part->prove->is_long ? PLACE_MAX * LONG : PLACE_MAX;
+    uint32_t stride = (part->operation_count + max - 1) / max;
     for (uint32_t i = 0; i < part->operation_count; i += stride) {
         const struct prove_operation *operation = &part->operations[i];
         try_place(trial, operation->address + operation->len / 2);

@@ -192,7 +192,7 @@ static struct powercut_amount amount_of(const struct prove *prove, const struct 
     bool is_large = prove->files[PROVE_NEW].len > LARGE_LEN;
     if (prove->is_long) {
         return (struct powercut_amount){
-            .seeds = 3, .pair_window = 12, .histories = is_aside ? 300 : 3000};
+            .seeds = 3, .pair_window = 12, .histories = is_aside ? 100 : 1000};
     }
     return (struct powercut_amount){.seeds = 1,
                                     .operation_max = prove->is_encrypted ? ENCRYPTED_CUTS

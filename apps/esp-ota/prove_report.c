@@ -370,9 +370,6 @@ static void put_tears(FILE *to, const struct powercut_totals *sum)
 
 static void put_faults(FILE *to, const struct prove *prove)
 {
-    if (!prove->is_long) {
-        return;
-    }
     fputs("<h2>Faults of the flash chip</h2><p>Without power cuts: one fault an update. The device "
           "must go on with the old firmware or the new one; after a fault that passes, the update "
           "must be done.</p><table><tr><th>fault</th><th class=\"n\">tried</th><th "

@@ -411,6 +411,8 @@ static void add_rotation(struct prove *prove)
     part->scenario.world = &prove->chain_world;
     part->scenario.rollback = true; // keys follow when an image confirms itself
     part->scenario.is_stepwise = true;
+    // A record of the store that looked right may decay, too; then the bootloader believes the keys before once more.
+    part->extra.has_wrong_otadata = true;
     part->scenario.goal = PROVE_AGAIN;
     part->scenario.allowed = 1u << PROVE_OLD | 1u << PROVE_NEW | 1u << PROVE_AGAIN;
     part->before =
