@@ -3,8 +3,8 @@
  *
  * A life is a process, from power-on to its end or to a cut inside the flash driver; flash outlives it. A case is a scenario and
  * the cuts of its lives; it goes on, life after life, until the device has what it wants. After every life an image that verifies
- * must have booted, one of those that may boot, and the one otadata names; flash outside of the passive slot and otadata must be
- * as it was; and in the end the goal must be reached. One process runs one case at a time; sweeps use several processes.
+ * must have booted, one of those that may boot, and the one otadata names; if the life before ended well, it is the one that
+ * life chose. Nothing but the passive slot and otadata may have been written to. In the end the goal must be reached. One process runs one case at a time; sweeps use several processes.
  */
 #pragma once
 
@@ -133,6 +133,7 @@ struct powercut_life {
     enum boot_reason reason;
     bool has_acted; // the application ran to its end
     bool has_goal;
+    uint8_t promised; // image that boots next, as the application was told; 0: nothing
     esp_err_t result; // of what the application did
     bool was_cut;
     uint32_t operations;             // of the case so far

@@ -116,6 +116,50 @@ static bool is_in_ranges(const struct powercut_extra *extra, uint32_t address, b
     return false;
 }
 
+static void open_range(struct nor_shared *shared, uint32_t from, uint32_t len)
+{
+    shared->writable[shared->writable_count].from = from;
+    shared->writable[shared->writable_count++].to = from + len;
+}
+
+void powercut_open_for_bootloader(const struct powercut_scenario *scenario,
+                                  struct nor_shared *shared)
+{
+    const esp_partition_info_t *otadata = powercut_find(scenario->world, PART_TYPE_DATA, 0);
+    shared->writable_count = 0;
+    open_range(shared, otadata ? otadata->pos.offset : 0, otadata ? otadata->pos.size : 0);
+    for (uint32_t i = 0; scenario->extra && i < POWERCUT_RANGE_MAX; i++) {
+        const struct powercut_range *range = &scenario->extra->changes[i];
+        open_range(shared, range->from, range->to - range->from);
+    }
+}
+
+// The slot behind the one that booted; slots are numbered without gaps.
+static const esp_partition_info_t *passive_slot(const struct powercut_world *world, int booted)
+{
+    const esp_partition_info_t *next =
+        booted >= 0 ? powercut_find(world, PART_TYPE_APP, (uint8_t)(0x10 + booted + 1)) : NULL;
+    return next ? next : powercut_find(world, PART_TYPE_APP, 0x10);
+}
+
+void powercut_open_for_application(const struct powercut_scenario *scenario, int booted,
+                                   struct nor_shared *shared)
+{
+    const struct powercut_world *world = scenario->world;
+    const esp_partition_info_t *slot = passive_slot(world, booted);
+    const esp_partition_info_t *storage = powercut_find(world, PART_TYPE_DATA, 6);
+    bool is_about_records = (scenario->extra && scenario->extra->is_records_only) ||
+                            scenario->wish == POWERCUT_MARK_INVALID ||
+                            scenario->wish == POWERCUT_FACTORY ||
+                            scenario->wish == POWERCUT_RESELECT;
+    if (slot && !is_about_records) {
+        open_range(shared, slot->pos.offset, slot->pos.size);
+    }
+    if (storage && scenario->wish == POWERCUT_STAGE) {
+        open_range(shared, storage->pos.offset, storage->pos.size);
+    }
+}
+
 bool powercut_may_change(const struct powercut_scenario *scenario, uint32_t address)
 {
     static const struct powercut_extra NONE;

@@ -130,8 +130,7 @@ static void boot(const struct powercut_scenario *scenario, struct nor_physics *c
         return;
     }
     judge_boot(scenario, chip->shared, &decision, life);
-    chip->shared->protected_from = decision.partition.offset;
-    chip->shared->protected_to = decision.partition.offset + decision.partition.size;
+    powercut_open_for_application(scenario, decision.booted, chip->shared);
     handover.app_address = decision.partition.offset;
     boot_handover_set(&handover);
 }
@@ -317,6 +316,11 @@ static esp_err_t loop(const struct powercut_scenario *scenario, struct powercut_
     return life->has_goal ? ESP_OK : update(scenario, scenario->served, false);
 }
 
+static uint8_t next_image(const struct powercut_scenario *scenario, uint8_t booted)
+{
+    return scenario->is_stepwise ? (uint8_t)(booted + 1) : scenario->goal;
+}
+
 static esp_err_t update_on(const struct powercut_scenario *scenario, struct powercut_life *life,
                            bool gives_up)
 {
@@ -327,12 +331,11 @@ static esp_err_t update_on(const struct powercut_scenario *scenario, struct powe
             return err;
         }
     }
-    uint8_t next = scenario->is_stepwise ? (uint8_t)(life->booted + 1) : scenario->goal;
-    return life->has_goal ? ESP_OK : update(scenario, next, gives_up);
+    return life->has_goal ? ESP_OK : update(scenario, next_image(scenario, life->booted), gives_up);
 }
 
-esp_err_t powercut_act(const struct powercut_scenario *scenario, uint32_t number,
-                       struct powercut_life *life)
+static esp_err_t act_by_wish(const struct powercut_scenario *scenario, uint32_t number,
+                             struct powercut_life *life)
 {
     switch (scenario->wish) {
     case POWERCUT_UPDATE:
@@ -360,11 +363,37 @@ esp_err_t powercut_act(const struct powercut_scenario *scenario, uint32_t number
     return ESP_FAIL;
 }
 
+// Which image boots next, as the application was told that its call had succeeded.
+static uint8_t promised(const struct powercut_scenario *scenario, uint32_t number,
+                        const struct powercut_life *life)
+{
+    bool gives_up = scenario->wish == POWERCUT_ABORT && number == 0;
+    switch (scenario->wish) {
+    case POWERCUT_UPDATE:
+    case POWERCUT_ABORT:
+        return life->has_goal || gives_up ? life->booted : next_image(scenario, life->booted);
+    case POWERCUT_CRASH_LOOP:
+        return life->booted == scenario->goal && !life->has_goal ? scenario->served
+                                                                 : scenario->goal;
+    default:
+        return scenario->goal;
+    }
+}
+
+esp_err_t powercut_act(const struct powercut_scenario *scenario, uint32_t number,
+                       struct powercut_life *life)
+{
+    esp_err_t err = act_by_wish(scenario, number, life);
+    life->promised = err == ESP_OK ? promised(scenario, number, life) : 0;
+    return err;
+}
+
 void powercut_live(const struct powercut_scenario *scenario, struct nor_physics *chip,
                    uint32_t number, struct powercut_life *life)
 {
     esp_flash_default_chip = &chip->chip;
     nor_physics_power_on(chip);
+    powercut_open_for_bootloader(scenario, chip->shared);
     boot(scenario, chip, life);
     if (life->failure[0]) {
         return;
