@@ -10,6 +10,7 @@
 
 #include "chip_traits.h"
 #include "commands.h"
+#include "esp_delta_patch.h"
 #include "esp_log.h"
 #include "update.h"
 
@@ -326,7 +327,9 @@ static int prove_pair(struct prove *prove)
         return CLI_FAILED;
     }
     if (prove->patch_path) {
-        update_delta_enable();
+        static struct update device = {0}; // of it only what stands up to patches is of interest
+        device.memory = (uint32_t)esp_delta_class_memory(ESP_DELTA_64K);
+        update_delta_enable(&device);
     }
     esp_log_level_set("*", ESP_LOG_NONE); // what the lives say is not what this command says
     if (prove->replay) {

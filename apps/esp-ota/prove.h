@@ -10,6 +10,7 @@
 #define PROVE_PART_MAX      16
 #define PROVE_RECORD_MAX    262144u // chosen: cases that the pictures show
 #define PROVE_OPERATION_MAX 8192u
+#define PROVE_NAMES_LEN     400u // chosen: names of partitions, for people
 
 /** Images of the world; in that of the rotation AGAIN is the new firmware signed by the new key alone. */
 enum prove_image {
@@ -193,6 +194,9 @@ void prove_count_operations(const struct prove *prove, uint64_t *all, uint64_t *
 
 /** Partitions and bytes that no update touches, and that were compared after every power-on. */
 void prove_count_others(const struct prove *prove, uint32_t *partitions, uint64_t *bytes);
+
+/** Their names; cut when too many. @return buf */
+const char *prove_others_text(const struct prove *prove, char buf[PROVE_NAMES_LEN]);
 
 /** Shows the case of --replay step by step. @return an enum cli_exit */
 int prove_replay(const struct prove *prove);

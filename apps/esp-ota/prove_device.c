@@ -358,19 +358,37 @@ void prove_unload(struct prove *prove)
     }
 }
 
+static bool is_other(const struct prove *prove, const esp_partition_info_t *entry)
+{
+    bool is_slot = entry->type == PART_TYPE_APP && entry->subtype >= FIRST_SLOT &&
+                   entry->subtype < FIRST_SLOT + 16;
+    bool is_otadata = entry->type == PART_TYPE_DATA && entry->subtype == 0;
+    bool is_store = prove->trusts == PROVE_TRUST_STORE && entry == prove_find_store(prove);
+    return !is_slot && !is_otadata && !is_store;
+}
+
 void prove_count_others(const struct prove *prove, uint32_t *partitions, uint64_t *bytes)
 {
     *partitions = 0;
     *bytes = 0;
     for (uint32_t i = 0; i < prove->world.table_count; i++) {
-        const esp_partition_info_t *entry = &prove->table[i];
-        bool is_slot = entry->type == PART_TYPE_APP && entry->subtype >= FIRST_SLOT &&
-                       entry->subtype < FIRST_SLOT + 16;
-        bool is_otadata = entry->type == PART_TYPE_DATA && entry->subtype == 0;
-        bool is_store = prove->trusts == PROVE_TRUST_STORE && entry == prove_find_store(prove);
-        if (!is_slot && !is_otadata && !is_store) {
+        if (is_other(prove, &prove->table[i])) {
             ++*partitions;
-            *bytes += entry->pos.size;
+            *bytes += prove->table[i].pos.size;
         }
     }
+}
+
+const char *prove_others_text(const struct prove *prove, char buf[PROVE_NAMES_LEN])
+{
+    buf[0] = '\0';
+    for (uint32_t i = 0; i < prove->world.table_count; i++) {
+        char label[17];
+        size_t len = strlen(buf);
+        if (is_other(prove, &prove->table[i])) {
+            (void)snprintf(buf + len, PROVE_NAMES_LEN - len, "%s%s", len ? ", " : "",
+                           cli_clean_text(prove->table[i].label, 16, label));
+        }
+    }
+    return buf;
 }

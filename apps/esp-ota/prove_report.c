@@ -32,6 +32,7 @@ static const char STYLE[] =
     ".tiles b{display:block;font-size:1.5em;line-height:1.2}.tiles span{color:var(--dim);"
     "font-size:.88em}"
     "table{border-collapse:collapse;width:100%;font-size:.92em}th{font-weight:600}"
+    "th:first-child,td:first-child{min-width:4em}.wide td:first-child{width:40%}"
     "th,td{text-align:left;vertical-align:top;padding:.4em .6em;border-bottom:1px solid "
     "var(--line)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
     "code{font-size:.85em;overflow-wrap:anywhere}pre{background:var(--soft);padding:.8em 1em;"
@@ -120,8 +121,8 @@ static void put_verdict(FILE *to, const struct prove *prove, const struct powerc
     if (is_good) {
         fprintf(to,
                 "The power was cut %s times. Every time the device started again with the old "
-                "firmware or the new one, complete and verified, and came to its end without "
-                "help.",
+                "firmware or the new one, complete and verified, and the update "
+                "came to its proper end without help.",
                 number_text(sum->cuts, cuts));
     } else {
         fprintf(to,
@@ -204,6 +205,7 @@ static void put_meaning(FILE *to, const struct prove *prove)
     uint32_t others;
     uint64_t bytes;
     char size[32];
+    char names[PROVE_NAMES_LEN];
     prove_count_others(prove, &others, &bytes);
     fputs("<h2>What this means</h2><ul>\n"
           "<li>A customer may pull the plug at any moment of this update. The device comes back "
@@ -211,10 +213,13 @@ static void put_meaning(FILE *to, const struct prove *prove)
           "</li>\n",
           to);
     if (others > 0) {
+        fprintf(to, "<li>Nothing else is touched: %u other partition%s (", (unsigned)others,
+                others == 1 ? "" : "s");
+        prove_put_text(to, prove_others_text(prove, names));
         fprintf(to,
-                "<li>Nothing else is touched: %u other partition%s (%s, such as settings) stayed "
-                "byte for byte what they were, at every power-on.</li>\n",
-                (unsigned)others, others == 1 ? "" : "s", cli_size_text(bytes, size));
+                "; %s) stayed byte for byte as before, at every power-on, and so did everything "
+                "outside of partitions.</li>\n",
+                cli_size_text(bytes, size));
     }
     put_signatures_meaning(to, prove);
     fputs(
@@ -299,7 +304,8 @@ static void put_coverage(FILE *to, const struct prove *prove)
 
 static void put_scenarios(FILE *to, const struct prove *prove)
 {
-    fputs("<h2>What was tried</h2><table><tr><th>scenario</th><th class=\"n\">operations "
+    fputs("<h2>What was tried</h2><table class=\"wide\"><tr><th>scenario</th><th "
+          "class=\"n\">operations "
           "cut</th><th class=\"n\">power cuts</th><th class=\"n\">old starts next</th><th "
           "class=\"n\">new starts next</th><th class=\"n\">power-ons to recover</th><th "
           "class=\"n\">bricks</th><th class=\"n\">failures</th></tr>\n",
@@ -307,7 +313,10 @@ static void put_scenarios(FILE *to, const struct prove *prove)
     for (uint32_t i = 0; i < prove->part_count; i++) {
         put_scenario(to, &prove->parts[i]);
     }
-    fputs("</table>\n", to);
+    fputs("</table>\n<p class=\"note\">Power-ons to recover: at most, from the last cut on; after "
+          "cuts "
+          "that leave weak bits five power-ons are waited until these have fallen back.</p>\n",
+          to);
     put_coverage(to, prove);
 }
 
