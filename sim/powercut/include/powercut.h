@@ -54,6 +54,7 @@ struct powercut_image {
     const char *name;
     const uint8_t *bytes;
     uint32_t len;
+    const struct powercut_image *sent; // what a server sends for it, as a patch; NULL: itself
 };
 
 /** What the device is; borrowed. */
@@ -150,7 +151,7 @@ struct powercut_life {
 esp_err_t powercut_act(const struct powercut_scenario *scenario, uint32_t number,
                        struct powercut_life *life) ESP_MUST_CHECK;
 
-/** Writes an update into the next slot by hand and chooses it; with final, it is staged there and copied to final. */
+/** Writes an update into the next slot and chooses it; with final, by hand: it is staged there and copied to final. */
 esp_err_t powercut_update(const struct powercut_image *image, enum powercut_way way,
                           const esp_partition_t *final) ESP_MUST_CHECK;
 
