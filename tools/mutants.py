@@ -92,7 +92,8 @@ class Copy:
             source, copy = ROOT / name, self.root / name
             if name and source.is_file() and not (copy.is_file() and copy.read_bytes() == source.read_bytes()):
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, copy)
+                shutil.copyfile(source, copy)  # with a time of its own, or ninja would take it for built
+                copy.chmod(source.stat().st_mode)
         code, out = run(["cmake", "-G", "Ninja", "-S", ".", "-B", str(self.build), "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
                          "-DOTA_WERROR=OFF"], self.root)
         if code == 0:

@@ -68,7 +68,7 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
-                                    .pair_window = is_slow                           ? 2
+                                    .pair_window = is_slow                            ? 2
                                                    : is_critical && !options->is_long ? 3
                                                                                       : 12,
                                     .first_seed = options->seed};
@@ -201,16 +201,12 @@ static int plant_named(const char *name)
 
 static struct options parse(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {{"scenario", required_argument, NULL, 's'},
-                                            {"cuts", required_argument, NULL, 'c'},
-                                            {"plant", required_argument, NULL, 'p'},
-                                            {"seed", required_argument, NULL, 'r'},
-                                            {"jobs", required_argument, NULL, 'j'},
-                                            {"long", no_argument, NULL, 'l'},
-                                            {"quick", no_argument, NULL, 'q'},
-                                            {"plants", no_argument, NULL, 'P'},
-                                            {"failures", no_argument, NULL, 'F'},
-                                            {0}};
+    static const struct option OPTIONS[] = {
+        {"scenario", required_argument, NULL, 's'}, {"cuts", required_argument, NULL, 'c'},
+        {"plant", required_argument, NULL, 'p'},    {"seed", required_argument, NULL, 'r'},
+        {"jobs", required_argument, NULL, 'j'},     {"long", no_argument, NULL, 'l'},
+        {"quick", no_argument, NULL, 'q'},          {"plants", no_argument, NULL, 'P'},
+        {"failures", no_argument, NULL, 'F'},       {0}};
     struct options options = {.jobs = 2};
     int option;
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {

@@ -17,9 +17,9 @@
 extern "C" {
 #endif
 
-#define NOR_CUT_EXIT 42 // exit code of a life whose power was cut
-#define NOR_CUT_MAX  8  // power cuts of one plan
-#define NOR_BAD_MAX  4  // stuck bits, and failing sectors
+#define NOR_CUT_EXIT     42 // exit code of a life whose power was cut
+#define NOR_CUT_MAX      8  // power cuts of one plan
+#define NOR_BAD_MAX      4  // stuck bits, and failing sectors
 #define NOR_WRITABLE_MAX 8
 
 /** What stands on flash when the power goes in an operation. */
@@ -101,7 +101,7 @@ struct nor_shared {
     } writable[NOR_WRITABLE_MAX]; // programs and erases elsewhere are noted in trespass
     uint32_t writable_count;      // 0: anywhere
     uint32_t trespass;            // address of the first, 0: none
-    bool has_decay_in[2]; // weak bits decayed: outside and inside of watch_from .. watch_to
+    bool has_decay_in[2];         // weak bits decayed: outside and inside of watch_from .. watch_to
     uint32_t watch_from;
     uint32_t watch_to;
 };

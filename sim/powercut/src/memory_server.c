@@ -145,12 +145,15 @@ static esp_err_t fetch_headers(struct http_transport *transport, int wait_ms,
                                                  .minor_version = 1,
                                                  .headers = transport->headers};
     (void)snprintf(text, sizeof(text), "%u", transport->end - transport->position);
-    add_header(transport, "Content-Length", text);
+    add_header(transport, g_memory_server.hides_len ? "Transfer-Encoding" : "Content-Length",
+               g_memory_server.hides_len ? "chunked" : text);
     (void)snprintf(text, sizeof(text), "\"%08x-%x\"", sum, g_memory_server.len);
     add_header(transport, "ETag", text);
     if (transport->is_range) {
-        (void)snprintf(text, sizeof(text), "bytes %u-%u/%u", transport->position,
-                       transport->end - 1, g_memory_server.len);
+        int len =
+            snprintf(text, sizeof(text), "bytes %u-%u/", transport->position, transport->end - 1);
+        (void)snprintf(text + len, sizeof(text) - (size_t)len,
+                       g_memory_server.hides_len ? "*" : "%u", g_memory_server.len);
         add_header(transport, "Content-Range", text);
     }
     *response = &transport->response;

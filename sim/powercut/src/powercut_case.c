@@ -275,7 +275,8 @@ void powercut_run(struct powercut_bench *bench, const struct powercut_case *whic
     while (is_going_on && out->lives < POWERCUT_LIFE_MAX) {
         bool has_lived = live_once(bench, out->lives);
         if (!bench->life->was_cut) { // then it was the cut that took the cache
-            nor_physics_power_off(bench->chip, which->cuts[0].seed * POWERCUT_LIFE_MAX + out->lives);
+            nor_physics_power_off(bench->chip,
+                                  which->cuts[0].seed * POWERCUT_LIFE_MAX + out->lives);
         }
         if (!has_lived) {
             (void)snprintf(bench->life->failure, sizeof(bench->life->failure),

@@ -325,8 +325,7 @@ static esp_err_t update_on(const struct powercut_scenario *scenario, struct powe
             return err;
         }
     }
-    return life->has_goal ? ESP_OK
-                          : update(scenario, next_image(scenario, life->booted), gives_up);
+    return life->has_goal ? ESP_OK : update(scenario, next_image(scenario, life->booted), gives_up);
 }
 
 static esp_err_t act_by_wish(const struct powercut_scenario *scenario, uint32_t number,
