@@ -150,7 +150,6 @@ class Copy:
 
 
 def work(copy, todo, results, options):
-    copy.prepare()
     while True:
         try:
             mutant = todo.get_nowait()
@@ -177,7 +176,10 @@ def main():
     todo, results = queue.Queue(), {}
     for mutant in mutants:
         todo.put(mutant)
-    threads = [threading.Thread(target=work, args=(Copy(i), todo, results, options)) for i in range(options.jobs)]
+    copies = [Copy(i) for i in range(options.jobs)]
+    for copy in copies:
+        copy.prepare()
+    threads = [threading.Thread(target=work, args=(copy, todo, results, options)) for copy in copies]
     for thread in threads:
         thread.start()
     for thread in threads:
