@@ -73,3 +73,6 @@ extern int g_sweep_plant;
 
 /** Every k-th allocation and every k-th network read fails, once and from then on. @return failures */
 unsigned sweep_failures(bool is_long);
+
+/** Stuck bits, failing sectors, worn sectors: one at a time, in every sector an update uses. @return failures */
+unsigned sweep_faults(void);

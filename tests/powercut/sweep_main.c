@@ -8,6 +8,7 @@
  *     powercut_sweep --scenario NAME [--cuts 17.bits.3+2.weak.0] [--plant NAME]   one scenario, or one case step by step
  *     powercut_sweep --plants           every planted bug must be found; prints the table of docs/powercut.md
  *     powercut_sweep --failures         every k-th allocation and network read fails
+ *     powercut_sweep --faults           every sector an update uses is defective
  */
 #include <fnmatch.h>
 #include <getopt.h>
@@ -30,6 +31,7 @@ struct options {
     bool is_quick;
     bool plants;
     bool failures;
+    bool faults;
     unsigned jobs;
     uint32_t seed;
 };
@@ -201,12 +203,17 @@ static int plant_named(const char *name)
 
 static struct options parse(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"scenario", required_argument, NULL, 's'}, {"cuts", required_argument, NULL, 'c'},
-        {"plant", required_argument, NULL, 'p'},    {"seed", required_argument, NULL, 'r'},
-        {"jobs", required_argument, NULL, 'j'},     {"long", no_argument, NULL, 'l'},
-        {"quick", no_argument, NULL, 'q'},          {"plants", no_argument, NULL, 'P'},
-        {"failures", no_argument, NULL, 'F'},       {0}};
+    static const struct option OPTIONS[] = {{"scenario", required_argument, NULL, 's'},
+                                            {"cuts", required_argument, NULL, 'c'},
+                                            {"plant", required_argument, NULL, 'p'},
+                                            {"seed", required_argument, NULL, 'r'},
+                                            {"jobs", required_argument, NULL, 'j'},
+                                            {"long", no_argument, NULL, 'l'},
+                                            {"plants", no_argument, NULL, 'P'},
+                                            {"failures", no_argument, NULL, 'F'},
+                                            {"faults", no_argument, NULL, 'D'},
+                                            {"quick", no_argument, NULL, 'q'},
+                                            {0}};
     struct options options = {.jobs = 2};
     int option;
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
@@ -237,6 +244,9 @@ static struct options parse(int argc, char **argv)
             break;
         case 'F':
             options.failures = true;
+            break;
+        case 'D':
+            options.faults = true;
             break;
         default:
             exit(2);
@@ -313,6 +323,9 @@ int main(int argc, char **argv)
     }
     if (options.failures) {
         return sweep_failures(options.is_long) > 0;
+    }
+    if (options.faults) {
+        return sweep_faults() > 0;
     }
     const struct powercut_scenario *one = options.scenario ? sweep_find(options.scenario) : NULL;
     if (options.cuts && one) {

@@ -21,6 +21,7 @@ extern "C" {
 #define POWERCUT_IMAGE_MAX 8 // images in a world; number 0 means none
 #define POWERCUT_TEXT_LEN  160
 #define POWERCUT_LIFE_MAX  40 // lives of a case until the goal counts as not reached
+#define POWERCUT_TRIES     6  // lives of a case on a defective medium
 
 /** What the application does when it runs. */
 enum powercut_wish {
@@ -109,9 +110,11 @@ struct powercut_scenario {
     bool has_cache;     // the medium loses what was not synced
     bool is_unmapped;   // flash is read with read operations
     bool may_fail_once; // the application's first life may end with an error
-    uint8_t factory;    // image there; 0: blank, if there is such a partition
-    uint8_t slots[16];  // image in each OTA slot; 0: blank
-    uint32_t seq[2];    // of the records; 0: empty
+    bool
+        is_defective; // so is the medium: every life may end with an error, and the goal need not be reached
+    uint8_t factory;   // image there; 0: blank, if there is such a partition
+    uint8_t slots[16]; // image in each OTA slot; 0: blank
+    uint32_t seq[2];   // of the records; 0: empty
     uint32_t states[2];
     uint8_t goal;     // image that runs in the end; of a crash loop: that is rolled back to
     uint8_t served;   // image of the update; 0: the goal

@@ -244,8 +244,11 @@ static esp_err_t confirm(void)
     esp_err_t err = esp_ota_get_state_partition(running, &state);
     if (err == ESP_OK && state != ESP_OTA_IMG_VALID) {
         err = esp_ota_mark_app_valid_cancel_rollback();
-        // fact: ESP-IDF's answer when no record may be followed, as after a decayed record beside a refused one
-        return err == ESP_FAIL ? esp_ota_set_boot_partition(running) : err;
+        // fact: ESP-IDF's answer when no record may be followed, as after a decayed record beside a refused one; and when
+        // an eFuse cannot be burnt, but then the record is written
+        bool is_lost = err == ESP_FAIL && (esp_ota_get_state_partition(running, &state) != ESP_OK ||
+                                           state != ESP_OTA_IMG_VALID);
+        return is_lost ? esp_ota_set_boot_partition(running) : err;
     }
     return err == ESP_ERR_NOT_FOUND || err == ESP_ERR_NOT_SUPPORTED ? ESP_OK : err;
 }
@@ -400,7 +403,8 @@ void powercut_live(const struct powercut_scenario *scenario, struct nor_physics 
                         : powercut_act(scenario, number, life);
     life->result = err;
     life->has_acted = true;
-    if (err != ESP_OK && !(scenario->may_fail_once && number == 0)) {
+    bool may_fail = scenario->is_defective || (scenario->may_fail_once && number == 0);
+    if (err != ESP_OK && !may_fail) {
         FAIL(life, "the application (%s) fails with %s", name_of(scenario->world, life->booted),
              esp_err_to_name(err));
     }
