@@ -66,7 +66,7 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                         .first_seed = options->seed,
                                         .stops_at_first = true};
     }
-    bool is_critical = scenario->extra && scenario->extra->is_records_only; // in every operation
+    bool is_critical = scenario->extra && scenario->extra->kept_slots == SWEEP_ALL_SLOTS;
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
@@ -114,6 +114,10 @@ static void sweep_one(const struct powercut_scenario *scenario, const struct opt
            scenario->name, (unsigned long long)totals.operations, (unsigned long long)totals.cuts,
            (unsigned long long)totals.lives, totals.worst_recovery,
            (unsigned long long)totals.failures, seconds() - start);
+    if (totals.windows) {
+        printf("  %llu times nothing booted after a cut in the window that hardware leaves open\n",
+               (unsigned long long)totals.windows);
+    }
     if (totals.has_failure) {
         print_failure(&totals);
     }

@@ -32,7 +32,7 @@ static esp_err_t choose_goal(const struct powercut_scenario *scenario, uint32_t 
     return err;
 }
 
-static const struct powercut_extra CHOOSE = {.act = choose_goal, .is_records_only = true};
+static const struct powercut_extra CHOOSE = {.act = choose_goal, .kept_slots = SWEEP_ALL_SLOTS};
 
 #define VALID     ESP_OTA_IMG_VALID
 #define UNDEFINED ESP_OTA_IMG_UNDEFINED

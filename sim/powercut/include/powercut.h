@@ -21,7 +21,8 @@ extern "C" {
 #define POWERCUT_IMAGE_MAX 8 // images in a world; number 0 means none
 #define POWERCUT_TEXT_LEN  160
 #define POWERCUT_LIFE_MAX  40 // lives of a case until the goal counts as not reached
-#define POWERCUT_TRIES     6  // lives of a case on a defective medium
+#define POWERCUT_TRIES                                                                             \
+    9 // on a defective medium; weak bits have decayed by then, and an update was tried again
 
 /** What the application does when it runs. */
 enum powercut_wish {
@@ -96,7 +97,7 @@ struct powercut_extra {
         bool is_critical;
     } changes[POWERCUT_RANGE_MAX];
     bool keeps_otadata;     // it must not change
-    bool is_records_only;   // slots must not change
+    unsigned kept_slots;    // 1 << slot: it must not change
     bool has_wrong_otadata; // it may name what is not whole, and one slot twice
 };
 

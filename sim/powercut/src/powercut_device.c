@@ -148,11 +148,12 @@ void powercut_open_for_application(const struct powercut_scenario *scenario, int
     const struct powercut_world *world = scenario->world;
     const esp_partition_info_t *slot = passive_slot(world, booted);
     const esp_partition_info_t *storage = powercut_find(world, PART_TYPE_DATA, 6);
-    bool is_about_records = (scenario->extra && scenario->extra->is_records_only) ||
-                            scenario->wish == POWERCUT_MARK_INVALID ||
+    bool is_kept =
+        slot && scenario->extra && scenario->extra->kept_slots >> (slot->subtype & 15) & 1;
+    bool is_about_records = scenario->wish == POWERCUT_MARK_INVALID ||
                             scenario->wish == POWERCUT_FACTORY ||
                             scenario->wish == POWERCUT_RESELECT;
-    if (slot && !is_about_records) {
+    if (slot && !is_kept && !is_about_records) {
         open_range(shared, slot->pos.offset, slot->pos.size);
     }
     if (storage && scenario->wish == POWERCUT_STAGE) {
@@ -167,8 +168,8 @@ bool powercut_may_change(const struct powercut_scenario *scenario, uint32_t addr
     const struct powercut_extra *extra = scenario->extra ? scenario->extra : &NONE;
     for (uint32_t i = 0; i < world->table_count; i++) {
         const esp_partition_info_t *entry = &world->table[i];
-        bool is_slot = !extra->is_records_only && entry->type == PART_TYPE_APP &&
-                       entry->subtype >= 0x10 && entry->subtype < 0x20;
+        bool is_slot = entry->type == PART_TYPE_APP && entry->subtype >= 0x10 &&
+                       entry->subtype < 0x20 && !(extra->kept_slots >> (entry->subtype & 15) & 1);
         bool is_otadata =
             !extra->keeps_otadata && entry->type == PART_TYPE_DATA && entry->subtype == 0;
         bool is_final = scenario->wish == POWERCUT_STAGE && entry->type == PART_TYPE_DATA &&
