@@ -3,7 +3,10 @@
 
 #include "sweep.h"
 
+#include "esp_ota_ext.h"
 #include "esp_ota_ops.h"
+
+#define CRASH_LIMIT 3u
 
 static struct powercut_world s_two;
 static struct powercut_world s_two_factory;
@@ -33,6 +36,46 @@ static esp_err_t choose_goal(const struct powercut_scenario *scenario, uint32_t 
 }
 
 static const struct powercut_extra CHOOSE = {.act = choose_goal, .kept_slots = SWEEP_ALL_SLOTS};
+
+static void limit_crashes(const struct powercut_scenario *scenario, struct boot_handover *handover,
+                          struct boot_request *request, struct powercut_life *life)
+{
+    (void)scenario;
+    (void)handover;
+    (void)life;
+    request->crash_limit = CRASH_LIMIT;
+}
+
+// The new image never says that it is healthy, until the bootloader gives it up.
+static esp_err_t crash_often(const struct powercut_scenario *scenario, uint32_t number,
+                             struct powercut_life *life)
+{
+    (void)number;
+    if (life->booted != scenario->goal) {
+        return ESP_OK;
+    }
+    esp_err_t err = esp_ota_mark_healthy();
+    life->has_goal = esp_ota_get_last_invalid_partition() != NULL;
+    if (!life->has_goal && (err == ESP_OK || err == ESP_FAIL)) { // ESP_FAIL: it has no record
+        err =
+            powercut_update(&scenario->world->images[scenario->served], POWERCUT_SEQUENTIAL, NULL);
+    }
+    life->promised = life->has_goal ? scenario->goal : scenario->served;
+    return err == ESP_FAIL ? ESP_OK : err;
+}
+
+// Nothing else could boot, so it goes on for ever.
+static esp_err_t crash_alone(const struct powercut_scenario *scenario, uint32_t number,
+                             struct powercut_life *life)
+{
+    (void)scenario;
+    life->has_goal = number > 2 * CRASH_LIMIT;
+    return ESP_OK;
+}
+
+static const struct powercut_extra CRASH_OFTEN = {.power_on = limit_crashes, .act = crash_often};
+static const struct powercut_extra CRASH_ALONE = {
+    .power_on = limit_crashes, .act = crash_alone, .kept_slots = SWEEP_ALL_SLOTS};
 
 #define VALID     ESP_OTA_IMG_VALID
 #define UNDEFINED ESP_OTA_IMG_UNDEFINED
@@ -115,6 +158,23 @@ static const struct powercut_scenario SCENARIOS[] = {
      .goal = OLD,
      .served = NEW,
      .allowed = NOW(OLD) | NOW(NEW)},
+    {.name = "crash_guard",
+     .world = &s_two,
+     .extra = &CRASH_OFTEN,
+     .slots = {OLD, OLDER},
+     .seq = {1},
+     .states = {UNDEFINED},
+     .goal = OLD,
+     .served = NEW,
+     .allowed = NOW(OLD) | NOW(NEW)},
+    {.name = "crash_alone",
+     .world = &s_two,
+     .extra = &CRASH_ALONE,
+     .slots = {OLD},
+     .seq = {1},
+     .states = {VALID},
+     .goal = OLD,
+     .allowed = NOW(OLD)},
     {.name = "stage_data_cache",
      .world = &s_two,
      .wish = POWERCUT_STAGE,
