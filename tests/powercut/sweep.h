@@ -21,6 +21,7 @@ struct sweep_group {
 extern const struct sweep_group
     SWEEP_COMMON; // sweep_scenarios.c, and the others in files of their names
 extern const struct sweep_group SWEEP_NVS;
+extern const struct sweep_group SWEEP_COPY;
 extern const struct sweep_group SWEEP_RECORDS;
 extern const struct sweep_group SWEEP_REPAIR;
 extern const struct sweep_group SWEEP_SERVER;
@@ -30,6 +31,7 @@ extern const struct sweep_group SWEEP_STAGE;
 /** Makes images and tables of all scenarios. */
 void sweep_make_worlds(void);
 void sweep_make_nvs(void);
+void sweep_make_copy(void);
 void sweep_make_records(void);
 void sweep_make_repair(void);
 void sweep_make_server(void);
