@@ -10,7 +10,6 @@ enum sweep_image { NONE, FACTORY, OLDER, OLD, NEW, NEWER, NEWEST, SWEEP_IMAGE_CO
 
 #define SWEEP_SMALL_LEN  (20u * 1024)
 #define SWEEP_OTADATA_AT 0xD000u
-#define SWEEP_ALL_SLOTS  0xFFFFu // in powercut_extra.kept_slots
 
 /** Scenarios of one file. */
 struct sweep_group {

@@ -230,7 +230,7 @@ static const struct powercut_extra NVS_EXTRA = {.put = put,
                                                 .act = act,
                                                 .changes = {{NVS_AT, NVS_AT + NVS_LEN, true}},
                                                 .keeps_otadata = true,
-                                                .kept_slots = SWEEP_ALL_SLOTS};
+                                                .is_records_only = true};
 
 static const struct powercut_scenario SCENARIOS[] = {
     {.name = "nvs",

@@ -52,9 +52,9 @@ static bool put_torn(const struct powercut_scenario *scenario, uint8_t *bytes)
 }
 
 static const struct powercut_extra REPAIR = {
-    .act = repair, .has_wrong_otadata = true, .kept_slots = SWEEP_ALL_SLOTS};
+    .act = repair, .has_wrong_otadata = true, .is_records_only = true};
 static const struct powercut_extra REPAIR_TORN = {
-    .put = put_torn, .act = repair, .has_wrong_otadata = true, .kept_slots = SWEEP_ALL_SLOTS};
+    .put = put_torn, .act = repair, .has_wrong_otadata = true, .is_records_only = true};
 
 // ----------------------------------------------------------------------- attempts and crash guard
 

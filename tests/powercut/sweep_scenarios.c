@@ -175,10 +175,6 @@ void sweep_make_worlds(void)
 #define FIRST                                                                                      \
     .slots = {OLD}, .seq = {1}, .states = {VALID}, .goal = NEW, .allowed = NOW(OLD) | NOW(NEW)
 
-// The slots that are not the next one, unless another image comes to run.
-static const struct powercut_extra KEEPS_FIRST_OF_THREE = {.kept_slots = 1u << 0};
-static const struct powercut_extra KEEPS_15_OF_16 = {.kept_slots = SWEEP_ALL_SLOTS & ~1u};
-
 static const struct powercut_scenario SCENARIOS[] = {
     {.name = "first", .world = &s_two, FIRST},
     {.name = "first_rollback", .world = &s_two, .rollback = true, FIRST},
@@ -254,8 +250,7 @@ static const struct powercut_scenario SCENARIOS[] = {
      .seq = {1, 2},
      .states = {VALID, VALID},
      .goal = NEW,
-     .allowed = NOW(OLD) | NOW(NEW),
-     .extra = &KEEPS_FIRST_OF_THREE},
+     .allowed = NOW(OLD) | NOW(NEW)},
     {.name = "sixteen_slots",
      .world = &s_sixteen,
      .factory = FACTORY,
@@ -263,8 +258,7 @@ static const struct powercut_scenario SCENARIOS[] = {
      .seq = {15, 16},
      .states = {UNDEFINED, UNDEFINED},
      .goal = NEW,
-     .allowed = NOW(OLD) | NOW(NEW),
-     .extra = &KEEPS_15_OF_16},
+     .allowed = NOW(OLD) | NOW(NEW)},
     {.name = "encrypted_xts_https_rollback",
      .world = &s_xts,
      .way = POWERCUT_HTTPS,

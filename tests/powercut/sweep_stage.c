@@ -164,26 +164,22 @@ STAGE(stage_table, s_table)
 
 static const struct powercut_extra FACTORY_APP = {
     .act = stage_factory,
-    .kept_slots = 1u << 0,
     .changes = {{FACTORY_AT, FACTORY_AT + SLOT_SIZE, false}},
     .keeps_otadata = true};
 static const struct powercut_extra BOOTLOADER = {
     .put = put_bootloader,
     .power_on = start_rom,
     .act = stage_bootloader,
-    .kept_slots = 1u << 0,
     .changes = {{BOOTLOADER_AT, BOOTLOADER_AT + 3 * FLASH_SECTOR_SIZE, true}},
     .keeps_otadata = true};
 static const struct powercut_extra BOOTLOADER_AND_RECOVERY = {
     .put = put_two_bootloaders,
     .power_on = start_rom,
     .act = stage_bootloader,
-    .kept_slots = 1u << 0,
     .changes = {{BOOTLOADER_AT, BOOTLOADER_AT + 3 * FLASH_SECTOR_SIZE, true}},
     .keeps_otadata = true};
 static const struct powercut_extra TABLE = {
     .act = stage_table,
-    .kept_slots = 1u << 0,
     .changes = {{TABLE_AT, TABLE_AT + FLASH_SECTOR_SIZE, true}},
     .keeps_otadata = true};
 

@@ -97,7 +97,7 @@ struct powercut_extra {
         bool is_critical;
     } changes[POWERCUT_RANGE_MAX];
     bool keeps_otadata;     // it must not change
-    unsigned kept_slots;    // 1 << slot: it must not change
+    bool is_records_only;   // slots must not change
     bool has_wrong_otadata; // it may name what is not whole, and one slot twice
 };
 

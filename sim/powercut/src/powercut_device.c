@@ -168,8 +168,8 @@ bool powercut_may_change(const struct powercut_scenario *scenario, uint32_t addr
     const struct powercut_extra *extra = scenario->extra ? scenario->extra : &NONE;
     for (uint32_t i = 0; i < world->table_count; i++) {
         const esp_partition_info_t *entry = &world->table[i];
-        bool is_slot = entry->type == PART_TYPE_APP && entry->subtype >= 0x10 &&
-                       entry->subtype < 0x20 && !(extra->kept_slots >> (entry->subtype & 15) & 1);
+        bool is_slot = !extra->is_records_only && entry->type == PART_TYPE_APP &&
+                       entry->subtype >= 0x10 && entry->subtype < 0x20;
         bool is_otadata =
             !extra->keeps_otadata && entry->type == PART_TYPE_DATA && entry->subtype == 0;
         bool is_final = scenario->wish == POWERCUT_STAGE && entry->type == PART_TYPE_DATA &&
