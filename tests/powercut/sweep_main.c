@@ -66,7 +66,7 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                         .first_seed = options->seed,
                                         .stops_at_first = true};
     }
-    bool is_critical = scenario->extra && scenario->extra->kept_slots == SWEEP_ALL_SLOTS;
+    bool is_critical = scenario->extra && scenario->extra->is_records_only; // in every operation
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,

@@ -35,7 +35,7 @@ static esp_err_t choose_goal(const struct powercut_scenario *scenario, uint32_t 
     return err;
 }
 
-static const struct powercut_extra CHOOSE = {.act = choose_goal, .kept_slots = SWEEP_ALL_SLOTS};
+static const struct powercut_extra CHOOSE = {.act = choose_goal, .is_records_only = true};
 
 static void limit_crashes(const struct powercut_scenario *scenario, struct boot_handover *handover,
                           struct boot_request *request, struct powercut_life *life)
@@ -75,7 +75,7 @@ static esp_err_t crash_alone(const struct powercut_scenario *scenario, uint32_t 
 
 static const struct powercut_extra CRASH_OFTEN = {.power_on = limit_crashes, .act = crash_often};
 static const struct powercut_extra CRASH_ALONE = {
-    .power_on = limit_crashes, .act = crash_alone, .kept_slots = SWEEP_ALL_SLOTS};
+    .power_on = limit_crashes, .act = crash_alone, .is_records_only = true};
 
 #define VALID     ESP_OTA_IMG_VALID
 #define UNDEFINED ESP_OTA_IMG_UNDEFINED

@@ -148,12 +148,11 @@ void powercut_open_for_application(const struct powercut_scenario *scenario, int
     const struct powercut_world *world = scenario->world;
     const esp_partition_info_t *slot = passive_slot(world, booted);
     const esp_partition_info_t *storage = powercut_find(world, PART_TYPE_DATA, 6);
-    bool is_kept =
-        slot && scenario->extra && scenario->extra->kept_slots >> (slot->subtype & 15) & 1;
-    bool is_about_records = scenario->wish == POWERCUT_MARK_INVALID ||
+    bool is_about_records = (scenario->extra && scenario->extra->is_records_only) ||
+                            scenario->wish == POWERCUT_MARK_INVALID ||
                             scenario->wish == POWERCUT_FACTORY ||
                             scenario->wish == POWERCUT_RESELECT;
-    if (slot && !is_kept && !is_about_records) {
+    if (slot && !is_about_records) {
         open_range(shared, slot->pos.offset, slot->pos.size);
     }
     if (storage && scenario->wish == POWERCUT_STAGE) {
