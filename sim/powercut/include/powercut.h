@@ -282,6 +282,7 @@ struct memory_server {
     bool fails_on;
     uint32_t lie_at;  // 1 + offset of a byte that is sent wrong; 0: none
     uint32_t ends_at; // the file ends here although announced whole; 0: not
+    bool hides_len;   // it is sent in chunks, and a part without saying of how much
 };
 
 extern struct memory_server g_memory_server;

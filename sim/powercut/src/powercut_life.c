@@ -303,7 +303,11 @@ static esp_err_t stage(const struct powercut_scenario *scenario, struct powercut
         FAIL(life, "storage holds a mixture, and no copy is pending");
         return ESP_OK;
     }
-    return update_by_hand(image, scenario->way, storage, false);
+    err = update_by_hand(image, scenario->way, storage, false);
+    if (err == ESP_OK && esp_ota_finish_pending_copy() == ESP_OK) {
+        FAIL(life, "a copy that is done is still pending");
+    }
+    return err;
 }
 
 // Rolled back when the image that was tried is known as refused and the old one runs.
