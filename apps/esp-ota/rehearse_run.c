@@ -9,11 +9,13 @@
 
 #include "boot_handover.h"
 #include "crypto_ops.h"
+#include "esp_delta_stage.h"
 #include "esp_flash_partitions.h"
 #include "esp_https_ota.h"
 #include "esp_image_format.h"
 #include "nor_flash.h"
 #include "nor_timed.h"
+#include "ota_stage_registry.h"
 #include "otadata.h"
 #include "partition_table.h"
 
@@ -285,8 +287,10 @@ bool rehearse_ours(const struct rehearse_plan *plan, struct rehearse_result *res
     esp_https_ota_ext_t ext = {.max_retries = -1, .erase_before_header = plan->erase_early};
     esp_https_ota_config_t config = {.http_config = &http, .ota_resumption = true, .ext = &ext};
     set.heap_before = heap_in_use();
-    update_delta_enable();
+    struct update update = {.memory = (uint32_t)esp_delta_class_memory(ESP_DELTA_64K)};
+    update_delta_enable(&update);
     esp_err_t err = esp_https_ota_run(&config);
+    ota_stage_register(OTA_STAGE_DELTA, NULL, NULL);
     finish_result(&set);
     bool is_right = is_done(&set, err);
     close_set(&set);

@@ -1,4 +1,4 @@
-// Resuming without trust: the prefix on flash is compared with a digest, and is verified on the way. Tests ota_session.c.
+// Resuming without trust: the prefix on flash is compared with a digest, and is verified on the way. Tests ota_begin.c and ota_follow.c.
 
 #include "ota_device.h"
 
