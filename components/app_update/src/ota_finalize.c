@@ -292,6 +292,9 @@ static esp_err_t write_record(const esp_partition_t *staging, const esp_partitio
     err = digest_of(staging, len, header.body.copy.digest);
     pending->sector = old_sector == 0 ? 1 : 0;
     pending->copy = header.body.copy;
+    if (err == ESP_OK) { // what the record promises must be on the medium before the record is
+        err = esp_flash_sync(staging->flash_chip);
+    }
     if (err == ESP_OK) {
         err = ota_tail_erase(pending->holder, pending->sector);
     }

@@ -111,6 +111,22 @@ static esp_err_t holds(esp_flash_t *chip, uint32_t address, const esp_ota_select
     return err;
 }
 
+// The CRC does not cover the state, and a cut can leave any of the bytes of one operation: with a right CRC and no right state an
+// image on trial would count as confirmed, or one that was given up as good. So the CRC goes last. Encrypted, both stand
+// in one block, which is whole or noise.
+static esp_err_t program_record(esp_flash_t *chip, uint32_t address,
+                                const esp_ota_select_entry_t *record)
+{
+    const uint32_t crc_at = (uint32_t)offsetof(esp_ota_select_entry_t, crc);
+    if (flash_is_encrypted(chip)) {
+        return flash_plain_write(chip, record, address, sizeof(*record));
+    }
+    esp_err_t err = esp_flash_write(chip, record, address, crc_at);
+    return err == ESP_OK ? esp_flash_write(chip, (const uint8_t *)record + crc_at, address + crc_at,
+                                           sizeof(*record) - crc_at)
+                         : err;
+}
+
 // A record that stands there already is not erased, as a cut would leave none; programming it once more makes it firm if a
 // cut has left bits that would decay.
 static esp_err_t replace_record(esp_flash_t *chip, uint32_t address,
@@ -122,7 +138,7 @@ static esp_err_t replace_record(esp_flash_t *chip, uint32_t address,
         err = esp_flash_erase_region(chip, address, OTADATA_SECTOR_SIZE);
     }
     if (err == ESP_OK) {
-        err = flash_plain_write(chip, record, address, sizeof(*record));
+        err = program_record(chip, address, record);
     }
     if (err == ESP_OK) {
         err = holds(chip, address, record, &is_there);
