@@ -7,6 +7,7 @@ import shutil
 import statistics
 import subprocess
 
+import peers
 from certs import Certificates
 from nginx import Nginx
 from payload import NotUsable, Payload, filled
@@ -173,8 +174,8 @@ class Bench:
                     result = self._run_peer(peer, image)
                     if number:
                         results.setdefault(peer.name, []).append(result)
-                except Failed as failure:
-                    reasons[(peer.name, size)] = str(failure)
+                except peers.Unavailable as reason:
+                    reasons[(peer.name, size)] = str(reason)
                     results.pop(peer.name, None)
         return results
 
@@ -249,9 +250,9 @@ class Bench:
         return result
 
     def _run_peer(self, peer, image):
-        result = peer.update(peer.package(image))
+        result = peers.run(peer, image)
         if not holds(peer.target, 0, image):
-            raise Failed("it reports success and did not deliver the image")
+            raise peers.Unavailable("it reports success and did not deliver the image")
         return result
 
     def _check(self, program, image):

@@ -15,6 +15,7 @@ from process import Failed, measured, run_quietly
 
 PACKAGES = {"swupdate": "swupdate", "rauc": "rauc", "mksquashfs": "squashfs-tools", "dbus-daemon": "dbus-daemon"}
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+TRIES = 3  # SWUpdate sometimes ends at once on a busy machine: its downloader is ready before its installer
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -58,7 +59,7 @@ def started(folder, server, certificates, size, image, say):
             peer = None
             try:
                 peer = kind(folder, server, certificates, size, signer)
-                peer.update(peer.package(image))
+                run(peer, image)
                 check_target(peer, image)
                 peers.append(peer)
                 break
@@ -67,6 +68,17 @@ def started(folder, server, certificates, size, image, say):
                 if peer:
                     peer.stop()
     return peers, reasons
+
+
+def run(peer, image):
+    """One measured update; what fails again and again is Unavailable."""
+    package = peer.package(image)
+    for _ in range(TRIES):
+        try:
+            return peer.update(package)
+        except Failed as failure:
+            said = str(failure)
+    raise Unavailable(f"failed {TRIES} times: {last_line(said.partition(' failed:')[2])}")
 
 
 def check_target(peer, image):
@@ -163,7 +175,7 @@ class Swupdate(Peer):
         write_swu(path, [("sw-description", description.read_bytes()), ("sw-description.sig", signature.read_bytes()), ("image.bin", data)])
 
     def update(self, package):
-        return measured(["swupdate", "-f", self.folder / "swupdate.cfg", "-H", "bench:1.0", "-l", "1", "-k", self.signer[0], "-M", "-m",
+        return measured(["swupdate", "-f", self.folder / "swupdate.cfg", "-H", "bench:1.0", "-l", "2", "-k", self.signer[0], "-M", "-m",
                          "-d", f"-u {self.url(package)} -r 1"], self.environment)
 
 
@@ -243,7 +255,7 @@ class Rauc(RaucBundles):
         try:
             result = measured(["rauc", "-c", self.configuration, "install", self.url(package)], self.environment)
         except Failed as failure:
-            raise Failed(f"{failure}; its service says: {last_line((self.folder / 'service.log').read_text())}") from None
+            raise Failed(f"rauc install failed: {last_line(str(failure))}; its service says: {last_line((self.folder / 'service.log').read_text())}") from None
         return {"cpu": result["cpu"] + cpu_seconds(pid) - before, "wall": result["wall"],
                 "peak_mib": max(result["peak_mib"], peak_mib(pid))}
 

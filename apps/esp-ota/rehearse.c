@@ -329,9 +329,8 @@ static int rehearse(int argc, char **argv)
 const struct cli_command rehearse_command = {
     .name = "rehearse",
     .summary = "predict time, wear and memory of an update",
-    .usage = "rehearse --old OLD.bin --new NEW.bin [--patch FILE] [--part NAME]\n"
-             "                       [--link RATE,ROUND-TRIP,WINDOW] [--buffer SIZE] [--slot "
-             "old|blank|other] [--erase-early SIZE] "
+    .usage = "rehearse --old OLD.bin --new NEW.bin [--patch FILE] [--part NAME] [--link R,T,W]\n"
+             "                       [--buffer SIZE] [--slot old|blank|other] [--erase-early SIZE] "
              "[--worst]\n"
              "                       [--report FILE.html] [--json]",
     .help =

@@ -107,29 +107,31 @@ static bool advise_window(const struct rehearse_plan *plan, const struct rehears
 {
     const struct sim_link_config *link = &plan->link;
     uint64_t rate = rehearse_window_rate(link);
-    if (rate >= link->bytes_per_s || waiting_percent(plan, ours) < 10) {
+    double line = (double)sim_link_rate(link);
+    if ((double)rate >= line || waiting_percent(plan, ours) < 10) {
         return false;
     }
     (void)snprintf(buf, REHEARSE_ADVICE_LEN,
                    "The receive window is the limit: %u bytes in each round trip of %.0f ms are "
-                   "%.0f KB/s of the line's %.0f KB/s. A window of %.0f bytes carries all of it.",
+                   "%.0f KB/s; the line carries %.0f KB/s. A window of %.0f bytes would do.",
                    (unsigned)link->window, seconds(link->round_trip_ns) * 1e3, (double)rate / 1e3,
-                   (double)link->bytes_per_s / 1e3,
-                   (double)link->bytes_per_s * seconds(link->round_trip_ns));
+                   line / 1e3, line * seconds(link->round_trip_ns));
     return true;
 }
 
 static bool advise_line(const struct rehearse_plan *plan, const struct rehearse_result *ours,
                         char buf[REHEARSE_ADVICE_LEN])
 {
-    if (rehearse_window_rate(&plan->link) < plan->link.bytes_per_s ||
+    if (rehearse_window_rate(&plan->link) < sim_link_rate(&plan->link) ||
         waiting_percent(plan, ours) < 50 || plan->patch.len) {
         return false;
     }
-    (void)snprintf(buf, REHEARSE_ADVICE_LEN,
-                   "The line is the limit: the chip waits %u %% of the time. Download less: a "
-                   "patch (esp-ota delta create, --patch) or a compressed file.",
-                   waiting_percent(plan, ours));
+    (void)snprintf(
+        buf, REHEARSE_ADVICE_LEN,
+        "The line is the limit: it carries %.0f KB/s with its losses, and the chip waits %u "
+        "%% of the time. Download less: a patch (esp-ota delta create, --patch) or a "
+        "compressed file.",
+        (double)sim_link_rate(&plan->link) / 1e3, waiting_percent(plan, ours));
     return true;
 }
 
@@ -144,7 +146,7 @@ static bool advise_slower(const struct rehearse_plan *plan, const struct rehears
                    "erased (%.0f ms), as the window is full. A window of about %.0f KB, or "
                    "--erase-early, would change that.",
                    seconds(erase_64k_ns(plan)) * 1e3,
-                   seconds(erase_64k_ns(plan)) * (double)plan->link.bytes_per_s / 1e3);
+                   seconds(erase_64k_ns(plan)) * (double)sim_link_rate(&plan->link) / 1e3);
     return true;
 }
 

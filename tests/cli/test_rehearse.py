@@ -190,10 +190,12 @@ def test_a_patch_for_other_images_is_refused(program, images, patch):
 # ----------------------------------------------------------------------- what to do about it
 
 @pytest.mark.parametrize("options, wanted", [
-    (["--link", "500KB/s,40ms,5760B"], "are 144 KB/s of the line's 500 KB/s. A window of 20000 bytes"),
+    (["--link", "500KB/s,40ms,5760B"], "are 144 KB/s; the line carries 500 KB/s. A window of 20000 bytes"),
     (["--link", "20KB/s,5ms,64KB"], "--patch"),
+    (["--link", "5MB/s,100ms,5760B,loss=1%"], "the line carries 174 KB/s. A window of 17"),
+    (["--link", "5MB/s,100ms,64KB,loss=9%"], "it carries 58 KB/s with its losses"),
     (["--link", "500KB/s,20ms,64KB,handshake=1s"], "--erase-early 256KB"),
-], ids=["window", "line", "handshake"])
+], ids=["window", "line", "window and losses", "losses", "handshake"])
 def test_what_would_help_is_said(rehearse, options, wanted):
     assert any(wanted in advice for advice in rehearse(*options)["advice"]), rehearse(*options)
 

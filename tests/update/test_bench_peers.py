@@ -106,6 +106,24 @@ def test_one_that_fails_is_left_out_and_the_reason_is_in_the_text(bench, stand_i
     assert "| swupdate -d |" not in result.stdout and f"| 1 MiB | {RAUC_NAME} |" in result.stdout
 
 
+def test_one_that_fails_now_and_then_is_tried_again():
+    class Peer:
+        def __init__(self, failures):
+            self.failures = failures
+
+        def package(self, image):
+            return image + ".swu"
+
+        def update(self, package):
+            self.failures -= 1
+            if self.failures >= 0:
+                raise peers.Failed("swupdate -d failed: first line\n[ERROR] no installer")
+            return package
+    assert peers.run(Peer(2), "a") == "a.swu"
+    with pytest.raises(peers.Unavailable, match=r"failed 3 times: \[ERROR\] no installer$"):
+        peers.run(Peer(3), "a")
+
+
 def test_one_that_delivers_something_else_does_not_count(bench, stand_ins):
     swupdate = stand_ins / "swupdate"
     swupdate.write_text(SWUPDATE.replace('target.write(members["image.bin"])', 'target.write(bytes(8192))'))

@@ -55,6 +55,9 @@ enum sim_link_activity {
 typedef void (*sim_link_observer)(void *context, enum sim_link_activity activity, uint64_t start_ns,
                                   uint64_t end_ns);
 
+/** Bytes a second that the link carries at most, with its losses. */
+uint64_t sim_link_rate(const struct sim_link_config *config);
+
 /** Time spent on an activity so far. */
 uint64_t sim_link_spent_ns(const struct sim_link *link, enum sim_link_activity activity);
 

@@ -43,7 +43,7 @@ static uint64_t root_of(uint64_t square)
 }
 
 // fact: Mathis and others, "The macroscopic behavior of the TCP congestion avoidance algorithm": rate = MSS / RTT * 1.22 / sqrt(p)
-static uint64_t rate_with_loss(const struct sim_link_config *config)
+uint64_t sim_link_rate(const struct sim_link_config *config)
 {
     if (config->loss_ppm == 0 || config->round_trip_ns == 0) {
         return config->bytes_per_s;
@@ -66,7 +66,7 @@ struct sim_link *sim_link_create(const struct sim_link_config *config, struct vi
     link->body = body;
     link->len = len;
     link->segments = (len + SEGMENT - 1) / SEGMENT;
-    link->segment_ns = SEGMENT * VIRTUAL_NS_PER_S / rate_with_loss(config);
+    link->segment_ns = SEGMENT * VIRTUAL_NS_PER_S / sim_link_rate(config);
     link->arrived_ns = calloc(link->segments + 1, sizeof(uint64_t));
     link->read_ns = calloc(link->segments + 1, sizeof(uint64_t));
     if (!link->arrived_ns || !link->read_ns) {

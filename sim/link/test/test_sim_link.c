@@ -218,6 +218,17 @@ static void all_time_of_a_reader_that_needs_none_is_waiting(void **state)
     assert_int_equal(fixture->observed_ns[SIM_LINK_WAITING], total);
 }
 
+static void losses_lower_the_rate_that_a_round_trip_allows(void **state)
+{
+    (void)state;
+    struct sim_link_config config = {.bytes_per_s = 5000000, .round_trip_ns = 100 * MS};
+    assert_int_equal(sim_link_rate(&config), 5000000);
+    config.loss_ppm = 10000; // 1440 bytes / 100 ms * 1.22 / sqrt(1 %)
+    assert_about(sim_link_rate(&config), 175680, 20);
+    config.bytes_per_s = 50000;
+    assert_int_equal(sim_link_rate(&config), 50000);
+}
+
 static void the_link_carries_the_handshake_and_each_segment_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -308,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_LINK(the_link_carries_the_handshake_and_each_segment_once),
+        WITH_LINK(losses_lower_the_rate_that_a_round_trip_allows),
         WITH_LINK(bytes_arrive_whole_whatever_the_reader_takes_at_once),
         WITH_LINK(an_empty_file_is_over_at_once),
         WITH_LINK(without_round_trip_the_rate_decides),
