@@ -81,11 +81,12 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
 static void print_failure(const struct powercut_totals *totals)
 {
     char cuts[256];
-    printf("  FAILED: %s\n    again: powercut_sweep --scenario %s --cuts %s%s%s\n",
-           totals->failure.text, totals->failed.scenario->name,
-           powercut_cuts_text(&totals->failed, cuts, sizeof(cuts)),
-           g_sweep_plant >= 0 ? " --plant " : "",
-           g_sweep_plant >= 0 ? SWEEP_PLANTS[g_sweep_plant].name : "");
+    bool is_cut = totals->failed.cut_count > 0;
+    bool is_planted = g_sweep_plant >= 0;
+    printf("  FAILED: %s\n    again: powercut_sweep --scenario %s%s%s%s%s\n", totals->failure.text,
+           totals->failed.scenario->name, is_cut ? " --cuts " : "",
+           powercut_cuts_text(&totals->failed, cuts, sizeof(cuts)), is_planted ? " --plant " : "",
+           is_planted ? SWEEP_PLANTS[g_sweep_plant].name : "");
 }
 
 static void add(struct powercut_totals *to, const struct powercut_totals *from)

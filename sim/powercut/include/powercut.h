@@ -43,7 +43,8 @@ enum powercut_way {
     POWERCUT_WHOLE,      // esp_ota_begin(OTA_SIZE_UNKNOWN)
     POWERCUT_HTTPS,      // esp_https_ota() with its journal, from a server in memory
     POWERCUT_HTTPS_BULK,
-    POWERCUT_AHEAD, // sequential, and esp_ota_erase_ahead() whenever there is time
+    POWERCUT_AHEAD,       // sequential, and esp_ota_erase_ahead() whenever there is time
+    POWERCUT_HTTPS_AHEAD, // the same with esp_https_ota(), while a slow server connects and sends
     POWERCUT_WAY_COUNT,
 };
 
@@ -283,6 +284,8 @@ struct memory_server {
     uint32_t lie_at;  // 1 + offset of a byte that is sent wrong; 0: none
     uint32_t ends_at; // the file ends here although announced whole; 0: not
     bool hides_len;   // it is sent in chunks, and a part without saying of how much
+    bool
+        is_slow; // there is time for work while it connects, until that is done, and once before each read
 };
 
 extern struct memory_server g_memory_server;

@@ -18,6 +18,8 @@ struct http_transport {
     struct http_response response;
     struct http_header headers[4];
     char texts[3][64];
+    bool (*idle_work)(void *context); // NULL: there is no time for it
+    void *idle_context;
 };
 
 static const struct http_failure FAILURE = {.text = "the connection is gone"};
@@ -86,6 +88,8 @@ static esp_err_t begin(struct http_transport *transport, const struct http_reque
     transport->position = 0;
     transport->end = g_memory_server.len;
     transport->is_range = false;
+    transport->idle_work = g_memory_server.is_slow ? request->idle_work : NULL;
+    transport->idle_context = request->idle_context;
     for (size_t i = 0; i < request->header_count; i++) {
         const char *value = request->headers[i].value;
         if (strcmp(request->headers[i].name, "Range") == 0 && strncmp(value, "bytes=", 6) == 0) {
@@ -98,6 +102,8 @@ static esp_err_t begin(struct http_transport *transport, const struct http_reque
 static esp_err_t connect_to(struct http_transport *transport, int wait_ms, bool *is_new)
 {
     (void)wait_ms;
+    while (transport->idle_work && transport->idle_work(transport->idle_context)) {
+    }
     *is_new = !transport->is_connected;
     transport->is_connected = true;
     return ESP_OK;
@@ -174,6 +180,8 @@ static esp_err_t read_body(struct http_transport *transport, void *buf, size_t l
 {
     (void)wait_ms;
     struct memory_server *server = &g_memory_server;
+    bool has_worked = transport->idle_work && transport->idle_work(transport->idle_context);
+    (void)has_worked; // the bytes have come meanwhile
     server->reads++;
     if (server->count) {
         *server->count = server->reads;

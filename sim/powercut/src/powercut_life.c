@@ -13,8 +13,8 @@
 #define PIECE 1500u  // chosen: not a divisor of a sector
 #define AHEAD 24576u // chosen: several sectors, and no unit of the chip
 
-const char *const POWERCUT_WAY_NAMES[POWERCUT_WAY_COUNT] = {"sequential", "bulk",       "whole",
-                                                            "https",      "https_bulk", "ahead"};
+const char *const POWERCUT_WAY_NAMES[POWERCUT_WAY_COUNT] = {
+    "sequential", "bulk", "whole", "https", "https_bulk", "ahead", "https_ahead"};
 
 #define FAIL POWERCUT_FAIL
 
@@ -137,17 +137,23 @@ static void boot(const struct powercut_scenario *scenario, struct nor_physics *c
 
 // ----------------------------------------------------------------------- updates
 
-static esp_err_t update_over_https(const struct powercut_image *image, bool in_bulk, bool gives_up)
+static esp_err_t update_over_https(const struct powercut_image *image, enum powercut_way way,
+                                   bool gives_up)
 {
     const struct powercut_image *sent = image->sent ? image->sent : image;
+    bool is_ahead = way == POWERCUT_HTTPS_AHEAD;
     g_memory_server.bytes = sent->bytes;
     g_memory_server.len = sent->len;
-    const esp_https_ota_ext_t ext = {.max_retries = -1};
+    g_memory_server.is_slow = is_ahead;
+    const esp_https_ota_ext_t ext = {.max_retries = -1,
+                                     .erase_before_header = is_ahead ? AHEAD : 0};
     esp_http_client_config_t http = {.url = "https://host.example/app.bin",
                                      .cert_pem = "certificate",
                                      .transport = memory_server_transport()};
-    esp_https_ota_config_t config = {
-        .http_config = &http, .bulk_flash_erase = in_bulk, .ota_resumption = true, .ext = &ext};
+    esp_https_ota_config_t config = {.http_config = &http,
+                                     .bulk_flash_erase = way == POWERCUT_HTTPS_BULK,
+                                     .ota_resumption = true,
+                                     .ext = &ext};
     esp_https_ota_handle_t handle = NULL;
     esp_err_t err = esp_https_ota_begin(&config, &handle);
     if (err != ESP_OK) {
@@ -232,9 +238,10 @@ esp_err_t powercut_update(const struct powercut_image *image, enum powercut_way 
 static esp_err_t update(const struct powercut_scenario *scenario, uint8_t image, bool gives_up)
 {
     const struct powercut_image *what = &scenario->world->images[image];
-    bool over_https = scenario->way == POWERCUT_HTTPS || scenario->way == POWERCUT_HTTPS_BULK;
+    bool over_https = scenario->way == POWERCUT_HTTPS || scenario->way == POWERCUT_HTTPS_BULK ||
+                      scenario->way == POWERCUT_HTTPS_AHEAD;
     what = over_https && scenario->file ? scenario->file : what;
-    return over_https ? update_over_https(what, scenario->way == POWERCUT_HTTPS_BULK, gives_up)
+    return over_https ? update_over_https(what, scenario->way, gives_up)
                       : update_by_hand(what, scenario->way, NULL, gives_up);
 }
 
