@@ -135,6 +135,16 @@ def test_every_flipped_bit_of_a_patch_is_noticed(files):
         assert not (files.folder / "made.bin").exists(), (at, run.shown)
 
 
+def test_the_example_in_the_documents_is_a_patch(program):
+    """docs/delta.md walks through these bytes; when the format changes, so must they (esp-ota delta create --ram 4K)."""
+    lines = (ROOT / "docs" / "delta.md").read_text().splitlines()
+    texts = [line[4:] + "\n" for line in lines if line.startswith("    The lamp")]
+    patch = bytes.fromhex("".join(line for line in lines if line.startswith(("    d5 4f", "    0c 7d", "    f0 fc"))))
+    (program.folder / "old.bin").write_text(texts[0])
+    (program.folder / "p.patch").write_bytes(patch)
+    assert len(patch) == 73 and applied(program).decode() == texts[1]
+
+
 def test_the_wrong_old_file_is_told(files):
     files.done("delta", "create", "old.bin", "new.bin", "p.patch")
     for options in ((), ("--legacy",)):

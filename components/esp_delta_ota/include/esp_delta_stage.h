@@ -25,7 +25,7 @@ struct esp_delta_base {
  * Copies may come from the new image itself: ota_stage_ops.attach must have told how to read it back before the first
  * step, or patches with such copies end with ESP_ERR_INVALID_STATE.
  *
- * Cannot be continued (save is NULL): a patch is small, and applying it again from the start gives the same bytes.
+ * Has no state to be continued from (save is NULL): applying the patch again from the start gives the same bytes.
  *
  * Errors of its step: ESP_ERR_INVALID_RESPONSE: not such a patch, damaged; ESP_ERR_INVALID_VERSION: made for another base,
  * or for a later decoder; ESP_ERR_INVALID_SIZE: the new image exceeds max_output; ESP_ERR_NO_MEM: it needs more than

@@ -243,6 +243,12 @@ static void attach(struct ota_stage *stage, const struct ota_stage_output *outpu
     }
 }
 
+static int64_t get_output_len(const struct ota_stage *stage)
+{
+    const struct ota_stage *inner = ((const struct trust_stage *)stage)->inner;
+    return inner->ops->get_output_len ? inner->ops->get_output_len(inner) : -1;
+}
+
 static void destroy(struct ota_stage *stage)
 {
     struct trust_stage *self = (struct trust_stage *)stage;
@@ -255,6 +261,7 @@ static const struct ota_stage_ops trust_stage_ops = {
     .step = step,
     .finish = finish,
     .attach = attach,
+    .get_output_len = get_output_len,
     .destroy = destroy,
 };
 

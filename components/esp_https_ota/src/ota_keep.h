@@ -34,7 +34,7 @@ void ota_keep_allow(struct ota_keep *keep, int64_t file_len, int64_t image_len);
 // The next bytes of the file.
 void ota_keep_take(struct ota_keep *keep, const void *bytes, size_t len);
 
-// Writes whole sectors of what was taken. Without it, or when it fails, nothing is kept any more.
+// Writes some whole sectors of what was taken. When it fails, nothing is kept any more.
 // Cut: bytes behind those that ota_keep_digest() told are anything.
 void ota_keep_write(struct ota_keep *keep);
 
