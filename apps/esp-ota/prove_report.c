@@ -263,7 +263,7 @@ static void put_firmware(FILE *to, const struct prove *prove)
     } else {
         fprintf(to, "%s, %u key%s in %s.</p>\n", signature_scheme_name(prove->scheme),
                 (unsigned)prove->trust.count, prove->trust.count == 1 ? "" : "s",
-                PROVE_TRUST_NAMES[prove->trusts]);
+                PROVE_TRUST_TEXTS[prove->trusts]);
     }
 }
 
@@ -389,7 +389,7 @@ static void put_faults(FILE *to, const struct prove *prove)
         fprintf(to,
                 "<tr><td>%s</td><td class=\"n\">%u</td><td class=\"n\">%u</td><td "
                 "class=\"n\">%u</td></tr>\n",
-                PROVE_FAULT_NAMES[i], (unsigned)prove->faults.tried[i],
+                PROVE_FAULT_TEXTS[i], (unsigned)prove->faults.tried[i],
                 (unsigned)prove->faults.fired[i], (unsigned)prove->faults.updated[i]);
     }
     fprintf(to, "</table><p>Failures: %u.</p>\n", (unsigned)prove->faults.failures);
