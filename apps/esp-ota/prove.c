@@ -229,7 +229,7 @@ static void print_faults(const struct prove *prove)
 {
     for (int i = 0; i < PROVE_FAULT_COUNT; i++) {
         printf("chip faults: %s: %u tried, %u met, %u updates done all the same\n",
-               PROVE_FAULT_NAMES[i], (unsigned)prove->faults.tried[i],
+               PROVE_FAULT_TEXTS[i], (unsigned)prove->faults.tried[i],
                (unsigned)prove->faults.fired[i], (unsigned)prove->faults.updated[i]);
     }
 }

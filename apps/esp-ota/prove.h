@@ -30,8 +30,9 @@ enum prove_trust {
     PROVE_TRUST_EFUSES, // Secure Boot
 };
 
-/** "trust store" and so on. */
+/** "trust_store" and so on; for people "the trust store". */
 extern const char *const PROVE_TRUST_NAMES[];
+extern const char *const PROVE_TRUST_TEXTS[];
 
 /** One operation of an update that nobody cut. */
 struct prove_operation {
@@ -76,8 +77,9 @@ enum prove_fault {
     PROVE_FAULT_COUNT,
 };
 
-/** "one read fails" and so on. */
+/** "read" and so on; for people "a read fails once". */
 extern const char *const PROVE_FAULT_NAMES[PROVE_FAULT_COUNT];
+extern const char *const PROVE_FAULT_TEXTS[PROVE_FAULT_COUNT];
 
 struct prove_faults {
     uint32_t tried[PROVE_FAULT_COUNT];
@@ -166,10 +168,6 @@ bool prove_has_rotated(const struct prove_part *part);
 
 /** Whether decayed boot records have taken the device back to the old key for good. Counts it. */
 bool prove_has_gone_back(const struct prove_part *part);
-
-/** A copy of an image, signed by these keys alone. On failure says so and returns false. */
-bool prove_sign(const struct cli_bytes *image, const char *name, const char *const *keys,
-                uint32_t key_count, struct cli_bytes *out);
 
 // ----------------------------------------------------------------------- what is tried
 

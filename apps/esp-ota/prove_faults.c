@@ -13,7 +13,9 @@
 #define LONG       10u
 #define STUCK_MASK 0x10u
 
-const char *const PROVE_FAULT_NAMES[PROVE_FAULT_COUNT] = {
+const char *const PROVE_FAULT_NAMES[PROVE_FAULT_COUNT] = {"read", "operation", "dead_sector",
+                                                          "stuck_bit"};
+const char *const PROVE_FAULT_TEXTS[PROVE_FAULT_COUNT] = {
     "a read fails once", "a program or erase fails once", "a sector is dead", "a bit is stuck"};
 
 // Shared with the lives.
@@ -58,7 +60,7 @@ static void note_failure(struct trial *trial, const char *where, const char *wha
 {
     if (trial->found->failures++ == 0) {
         (void)snprintf(trial->found->failure, sizeof(trial->found->failure), "%s (%s): %s",
-                       PROVE_FAULT_NAMES[s_plan->fault], where, what);
+                       PROVE_FAULT_TEXTS[s_plan->fault], where, what);
     }
 }
 

@@ -263,6 +263,31 @@ static uint32_t count_cut_operations(const struct prove_part *part)
     return count;
 }
 
+// The first failure is the one of a single cut, if there is one: that is easier to understand than a row of them.
+static void prefer_single_cut(struct prove_part *part)
+{
+    struct powercut_case which = {.scenario = &part->scenario, .cut_count = 1};
+    struct powercut_outcome out = {0};
+    uint32_t i = 0;
+    while (i < part->record_count &&
+           !(part->records[i].is_failure && part->records[i].cut_count == 1)) {
+        i++;
+    }
+    if (part->totals.failed.cut_count < 2 || i == part->record_count) {
+        return;
+    }
+    which.cuts[0] = part->records[i].cut;
+    struct powercut_bench *bench = powercut_bench_open(part->scenario.world->flash_size);
+    if (bench && powercut_bench_put(bench, &part->scenario)) {
+        powercut_run(bench, &which, NULL, NULL, NULL, &out);
+    }
+    powercut_bench_close(bench);
+    if (out.is_failure) {
+        part->totals.failed = which;
+        part->totals.failure = out;
+    }
+}
+
 bool prove_sweep_part(const struct prove *prove, struct prove_part *part)
 {
     struct powercut_amount amount = amount_of(prove, part);
@@ -274,6 +299,7 @@ bool prove_sweep_part(const struct prove *prove, struct prove_part *part)
     part->record_count = powercut_sweep(&part->scenario, &amount, prove->jobs, part->records,
                                         PROVE_RECORD_MAX, &part->totals);
     part->cut_operations = count_cut_operations(part);
+    prefer_single_cut(part);
     return true;
 }
 

@@ -174,7 +174,7 @@ static void tell_end(void *context, uint32_t number, const struct powercut_life 
     print_run(&s_replay->run);
     if (life->failure[0]) {
         printf("  FAILED: %s\n", life->failure);
-    } else if (life->has_goal) {
+    } else if (life->has_goal && !life->was_cut) {
         printf("  all is as it should be in the end\n");
     } else if (!life->was_cut) {
         printf("  the application is done, and the device restarts\n");

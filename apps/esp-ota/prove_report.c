@@ -164,7 +164,7 @@ static void put_failures(FILE *to, const struct prove *prove)
     for (uint32_t i = 0; i < prove->part_count; i++) {
         const struct prove_part *part = &prove->parts[i];
         if (part->totals.has_failure) {
-            fprintf(to, "<h3>First failure in: %s</h3><p>", part->title);
+            fprintf(to, "<h3>Failed: %s</h3><p>The first failure: ", part->title);
             prove_put_text(to, part->totals.failure.text);
             fputs("</p><p>Shown step by step by:</p><pre>", to);
             prove_put_text(to, prove_case_text(part, replay, sizeof(replay)));
@@ -263,7 +263,7 @@ static void put_firmware(FILE *to, const struct prove *prove)
     } else {
         fprintf(to, "%s, %u key%s in %s.</p>\n", signature_scheme_name(prove->scheme),
                 (unsigned)prove->trust.count, prove->trust.count == 1 ? "" : "s",
-                PROVE_TRUST_NAMES[prove->trusts]);
+                PROVE_TRUST_TEXTS[prove->trusts]);
     }
 }
 
@@ -389,7 +389,7 @@ static void put_faults(FILE *to, const struct prove *prove)
         fprintf(to,
                 "<tr><td>%s</td><td class=\"n\">%u</td><td class=\"n\">%u</td><td "
                 "class=\"n\">%u</td></tr>\n",
-                PROVE_FAULT_NAMES[i], (unsigned)prove->faults.tried[i],
+                PROVE_FAULT_TEXTS[i], (unsigned)prove->faults.tried[i],
                 (unsigned)prove->faults.fired[i], (unsigned)prove->faults.updated[i]);
     }
     fprintf(to, "</table><p>Failures: %u.</p>\n", (unsigned)prove->faults.failures);
@@ -457,8 +457,8 @@ bool prove_write_report(const struct prove *prove, const char *path)
     prove_put_text(to, base_name(prove->new_path));
     fprintf(to, "</title><style>%s</style></head><body>\n", STYLE);
     put_verdict(to, prove, &sum);
-    put_failures(to, prove);
     put_tiles(to, prove, &sum);
+    put_failures(to, prove);
     if (failures_of(prove, &sum) == 0) {
         put_meaning(to, prove);
     }

@@ -17,7 +17,8 @@
 #define KEY_FILE_MAX 65536u // chosen: far above any key
 #define FORGED_BIT   0x01u
 
-const char *const PROVE_TRUST_NAMES[] = {"nowhere", "the firmware", "the trust store",
+const char *const PROVE_TRUST_NAMES[] = {"none", "firmware", "trust_store", "efuses"};
+const char *const PROVE_TRUST_TEXTS[] = {"nowhere", "the firmware", "the trust store",
                                          "the eFuses"};
 
 // ----------------------------------------------------------------------- eFuses in memory
@@ -323,8 +324,9 @@ static bool sign_block(const struct sign_key *key, const char *name, enum signat
     return err == ESP_OK;
 }
 
-bool prove_sign(const struct cli_bytes *image, const char *name, const char *const *keys,
-                uint32_t key_count, struct cli_bytes *out)
+// A copy of an image, signed by these keys alone.
+static bool sign(const struct cli_bytes *image, const char *name, const char *const *keys,
+                 uint32_t key_count, struct cli_bytes *out)
 {
     static const struct sign_secret ASK;
     struct sign_file found;
@@ -372,9 +374,9 @@ static bool make_chain(struct prove *prove)
     const char *old = prove->old_path;
     const char *new = prove->new_path;
     const struct cli_bytes *files = prove->files;
-    if (!prove_sign(&files[PROVE_OLD], old, keys, 1, &prove->chain[PROVE_OLD]) ||
-        !prove_sign(&files[PROVE_NEW], new, keys, 2, &prove->chain[PROVE_NEW]) ||
-        !prove_sign(&files[PROVE_NEW], new, keys + 1, 1, &prove->chain[PROVE_AGAIN])) {
+    if (!sign(&files[PROVE_OLD], old, keys, 1, &prove->chain[PROVE_OLD]) ||
+        !sign(&files[PROVE_NEW], new, keys, 2, &prove->chain[PROVE_NEW]) ||
+        !sign(&files[PROVE_NEW], new, keys + 1, 1, &prove->chain[PROVE_AGAIN])) {
         return false;
     }
     prove->chain_world = prove->world;
