@@ -45,6 +45,7 @@ static void base_digest(const struct cli_bytes *file, uint8_t digest[CRYPTO_SHA2
 
 struct create {
     enum esp_delta_class ram_class;
+    bool excludes_streams;
     bool is_legacy;
     const char *old_path;
     const char *new_path;
@@ -63,8 +64,8 @@ static esp_err_t make_patch(struct create *c)
     struct delta_file old_file = as_file(&c->old_file);
     struct delta_file new_file = as_file(&c->new_file);
     if (!c->is_legacy) {
-        return delta_encode(&old_file, &new_file, c->ram_class, &c->patch, &c->patch_len,
-                            &c->account);
+        return delta_encode(&old_file, &new_file, c->ram_class, !c->excludes_streams, &c->patch,
+                            &c->patch_len, &c->account);
     }
     uint8_t digest[CRYPTO_SHA256_LEN];
     base_digest(&c->old_file, digest);
@@ -140,7 +141,7 @@ static bool parse_class(const char *text, enum esp_delta_class *ram_class)
     return false;
 }
 
-enum { OPT_RAM = 256, OPT_LEGACY, OPT_KEY, OPT_PASSPHRASE_FILE, OPT_TRUST };
+enum { OPT_RAM = 256, OPT_LEGACY, OPT_NO_STREAMS, OPT_KEY, OPT_PASSPHRASE_FILE, OPT_TRUST };
 
 static int take_create_option(int option, struct create *create, bool *has_class)
 {
@@ -152,6 +153,9 @@ static int take_create_option(int option, struct create *create, bool *has_class
                    : cli_usage("--ram is 4K, 16K or 64K, not \"%s\"", optarg);
     case OPT_LEGACY:
         create->is_legacy = true;
+        return CLI_DONE;
+    case OPT_NO_STREAMS:
+        create->excludes_streams = true;
         return CLI_DONE;
     case OPT_KEY:
         return record_signer_add(&create->signer, optarg);
@@ -168,6 +172,7 @@ static int run_create(int argc, char **argv)
     static const struct option options[] = {
         {"ram", required_argument, NULL, OPT_RAM},
         {"legacy", no_argument, NULL, OPT_LEGACY},
+        {"no-streams", no_argument, NULL, OPT_NO_STREAMS},
         {"key", required_argument, NULL, OPT_KEY},
         {"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
         {"json", no_argument, NULL, CLI_OPTION_JSON},
@@ -188,6 +193,10 @@ static int run_create(int argc, char **argv)
         return cli_usage(
             "--ram and --legacy exclude each other: legacy patches always need about 1 KB");
     }
+    if (create.is_legacy && create.excludes_streams) {
+        return cli_usage("--no-streams and --legacy exclude each other: legacy patches never look "
+                         "into compressed pages");
+    }
     if (create.is_legacy && create.signer.count > 0) {
         return cli_usage("--key and --legacy exclude each other: legacy patches have no room for a "
                          "signature");
@@ -206,20 +215,23 @@ static int run_create(int argc, char **argv)
 const struct cli_command delta_create_command = {
     .name = "delta create",
     .summary = "make a patch that turns one firmware file into another",
-    .usage = "delta create OLD NEW OUT [--ram 4K|16K|64K] [--key KEY]... [--legacy] [--json]",
-    .help = "The patch is for devices that run OLD, to the byte. esp-ota update applies it.\n\n"
-            "  OUT            where it goes; \"-\": standard output\n"
-            "  --ram 4K|16K|64K\n"
-            "                 memory that the device may spend on applying it; more makes smaller "
-            "patches. 64K if not given\n"
-            "  --key KEY      signs the patch, for devices that ask for it (update --trust): a PEM "
-            "file or a pkcs11:\n"
-            "                 URI; up to three times\n"
-            "  --passphrase-file F\n"
-            "                 pass phrase of the key or PIN of the token, in a file\n"
-            "  --legacy       Espressif's kind, for devices with the component esp_delta_ota\n"
-            "  --json         kind, bytes, old_size, new_size, seconds; and where the bytes go\n\n"
-            "example:  esp-ota delta create v1.bin v2.bin v1-v2.patch\n",
+    .usage = "delta create OLD NEW OUT [--ram 4K|16K|64K] [--no-streams] [--key KEY]... [--legacy] "
+             "[--json]",
+    .help =
+        "The patch is for devices that run OLD, to the byte. esp-ota update applies it.\n\n"
+        "  OUT            where it goes; \"-\": standard output\n"
+        "  --ram 4K|16K|64K\n"
+        "                 memory that the device may spend on applying it; more makes smaller "
+        "patches. 64K if not given\n"
+        "  --no-streams   do not look into compressed pages: for devices built without that part\n"
+        "  --key KEY      signs the patch, for devices that ask for it (update --trust): a PEM "
+        "file or a pkcs11:\n"
+        "                 URI; up to three times\n"
+        "  --passphrase-file F\n"
+        "                 pass phrase of the key or PIN of the token, in a file\n"
+        "  --legacy       Espressif's kind, for devices with the component esp_delta_ota\n"
+        "  --json         kind, bytes, old_size, new_size, seconds; and where the bytes go\n\n"
+        "example:  esp-ota delta create v1.bin v2.bin v1-v2.patch\n",
     .run = run_create,
 };
 
@@ -320,6 +332,7 @@ static int print_patch(const char *path, const struct cli_bytes *file,
         json_object_set_new(root, "bytes", json_integer((json_int_t)len));
         json_object_set_new(root, "chip", json_string(chip));
         json_object_set_new(root, "ram_class", json_string(CLASS_NAMES[patch->ram_class]));
+        json_object_set_new(root, "streams", json_boolean(patch->has_deflate));
         json_object_set_new(root, "memory", json_integer((json_int_t)memory));
         json_object_set_new(root, "old_size", json_integer(patch->old_size));
         json_object_set_new(root, "new_size", json_integer(patch->new_size));
@@ -405,7 +418,8 @@ const struct cli_command delta_info_command = {
     .summary = "tell what a patch is for and what applying it takes",
     .usage = "delta info PATCH [--trust KEY]... [--json]",
     .help = "  --trust KEY    tells which signatures are by this key\n"
-            "  --json         kind, bytes, chip, ram_class, memory, old_size, new_size, body_size, "
+            "  --json         kind, bytes, chip, ram_class, streams, memory, old_size, new_size, "
+            "body_size, "
             "map_entries,\n"
             "                 old_digest, new_digest, signatures (legacy: kind, bytes, "
             "old_digest)\n\n"

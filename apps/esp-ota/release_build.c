@@ -122,7 +122,7 @@ static bool add_patch(struct release_folder *folder, const json_t *from, const c
     struct delta_file target = {image->bytes, image->len};
     struct esp_delta_patch header;
     struct cli_bytes patch = {0};
-    esp_err_t err = delta_encode(&base, &target, ram_class, &patch.bytes, &patch.len, NULL);
+    esp_err_t err = delta_encode(&base, &target, ram_class, true, &patch.bytes, &patch.len, NULL);
     if (err == ESP_OK) {
         err = esp_delta_patch_parse(patch.bytes, patch.len, &header);
     }

@@ -1,5 +1,6 @@
 """esp-ota delta: patches between files, without a device."""
 
+import gzip
 import hashlib
 import os
 import struct
@@ -50,6 +51,24 @@ def test_the_same_files_make_the_same_patch(files):
 def test_the_account_adds_up(files):
     made = files.json("delta", "create", "old.bin", "new.bin", "p.patch")
     assert abs(sum(made["account"].values()) + 64 - made["bytes"]) < 8
+
+
+def page(edit):
+    """A compressed page between other bytes, as web servers in firmware have them."""
+    text = b"".join(b"<tr><td>%d</td><td class=c%d>row %x</td></tr>" % (i, i % 7, i * 2654435761 % 65521) for i in range(900))
+    return filler(1, 3000) + gzip.compress(text.replace(b"row 9", edit, 3), mtime=0) + filler(2, 3000)
+
+
+def test_compressed_pages_are_looked_into(program):
+    (program.folder / "old.bin").write_bytes(page(b"row 9"))
+    (program.folder / "new.bin").write_bytes(page(b"an edit"))
+    sizes = {}
+    for options in (), ("--no-streams",), ("--ram", "16K"), ("--ram", "4K"):
+        program.done("delta", "create", *options, "old.bin", "new.bin", "p.patch")
+        assert applied(program) == page(b"an edit")
+        sizes[options] = (program.folder / "p.patch").stat().st_size
+        assert program.json("delta", "info", "p.patch")["streams"] is (options in [(), ("--ram", "16K")])
+    assert sizes[()] * 4 < sizes[("--no-streams",)] and sizes[("--ram", "16K")] * 4 < sizes[("--ram", "4K")]
 
 
 def test_info_in_words(files):
@@ -154,7 +173,7 @@ def test_the_wrong_old_file_is_told(files):
 
 
 @pytest.mark.parametrize("arguments", [("create", "old.bin", "new.bin"), ("create", "--ram", "8K", "old.bin", "new.bin", "p"),
-                                       ("create", "--ram", "4K", "--legacy", "old.bin", "new.bin", "p"), ("apply", "old.bin"), ("info",),
+                                       ("create", "--ram", "4K", "--legacy", "old.bin", "new.bin", "p"), ("create", "--no-streams", "--legacy", "old.bin", "new.bin", "p"), ("apply", "old.bin"), ("info",),
                                        ("info", "a", "b"), ("apply", "--json", "a", "b", "c")])
 def test_wrong_usage(files, arguments):
     assert files.run("delta", *arguments).returncode == 2

@@ -37,7 +37,7 @@ struct esp_delta_patch {
     uint32_t extension_len; // bytes between header and body
     uint32_t map_entries;
     uint32_t pool_len;      // slots of the model
-    uint8_t inputs;         // contexts of a decision, 1 to 8
+    uint8_t inputs;         // contexts of a decision, 1 to 8; 0: the body is the new file as it is
     bool makes_checksum;    // the decoder computes the image's checksum byte ...
     bool makes_digest;      // ... and its appended SHA-256
     bool ignores_addresses; // old and new are treated as plain bytes
@@ -50,7 +50,8 @@ struct esp_delta_patch {
 /**
  * Reads a header.
  * @return ESP_OK; ESP_ERR_INVALID_SIZE: fewer than ESP_DELTA_PATCH_HEADER_LEN bytes; ESP_ERR_INVALID_RESPONSE: not such a
- *         patch, damaged, or a field out of range; ESP_ERR_INVALID_VERSION: made for a later decoder
+ *         patch, damaged, or a field out of range; ESP_ERR_INVALID_VERSION: made for a later decoder, or with
+ *         copies of streams for one that was built without them
  */
 ESP_MUST_CHECK esp_err_t esp_delta_patch_parse(const uint8_t *bytes, size_t len,
                                                struct esp_delta_patch *patch);

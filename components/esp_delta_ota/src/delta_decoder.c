@@ -18,7 +18,7 @@ size_t delta_decoder_memory(const struct delta_size *size)
 {
     return sizeof(struct delta_decoder) + size->map_entries * sizeof(struct delta_map_entry) +
            (size_t)WEIGHT_SETS * size->inputs * sizeof(int32_t) +
-           (size->has_deflate ? sizeof(struct delta_deflate) : 0) +
+           (size->has_deflate ? delta_deflate_memory() : 0) +
            size->pool_len * sizeof(delta_compact);
 }
 
@@ -52,7 +52,7 @@ esp_err_t delta_decoder_init(struct delta_decoder *decoder,
     uint8_t *memory = (uint8_t *)(decoder + 1);
     if (config->size.has_deflate) {
         decoder->deflate = (struct delta_deflate *)(void *)memory;
-        memory += sizeof(*decoder->deflate);
+        memory += delta_deflate_memory();
         delta_deflate_init(decoder->deflate);
     }
     decoder->map = (struct delta_map_entry *)(void *)memory;
@@ -216,7 +216,7 @@ static esp_err_t read_copy(struct delta_decoder *decoder)
     const uint32_t *script = decoder->answers ? decoder->answers->operation->script : NULL;
     esp_err_t err = read_source(decoder);
     if (err == ESP_OK && decoder->phase == DELTA_COPY_DEFLATE) {
-        decoder->left = 1; // until it says otherwise
+        decoder->left = 1; // until delta_deflate_atom() says otherwise
         err = delta_deflate_begin(decoder, script);
     } else if (err == ESP_OK) {
         err = read_length(decoder);

@@ -399,6 +399,11 @@ static esp_err_t next_token(struct delta_decoder *decoder)
 
 // ----------------------------------------------------------------------- the stream
 
+size_t delta_deflate_memory(void)
+{
+    return sizeof(struct delta_deflate);
+}
+
 void delta_deflate_init(struct delta_deflate *self)
 {
     memset(self, 0, sizeof(*self));

@@ -53,6 +53,9 @@ struct delta_deflate {
     uint16_t codes[HUFFMAN_CODES];
 };
 
+// Bytes of memory that a patch with such copies needs for them; 0: they are left out of this build (delta_deflate_none.c).
+size_t delta_deflate_memory(void);
+
 // Once, before any stream.
 void delta_deflate_init(struct delta_deflate *self);
 

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "delta_decoder.h"
+#include "delta_deflate.h"
 #include "esp_delta_patch.h"
 #include "esp_rom_crc.h"
 
@@ -38,7 +38,13 @@ static bool is_in_range(const struct esp_delta_patch *patch)
 {
     uint32_t tail = (patch->makes_checksum ? 1 : 0) + (patch->makes_digest ? 32 : 0);
     size_t most = esp_delta_class_memory(patch->ram_class);
-    return patch->inputs >= 1 && patch->inputs <= MODEL_INPUTS_MAX && patch->pool_len > 0 &&
+    if (patch->inputs == 0) { // the body is the new file
+        return patch->body_size == patch->new_size && patch->map_entries == 0 &&
+               patch->pool_len == 0 && tail == 0 && !patch->has_deflate &&
+               patch->extension_len <= ESP_DELTA_PATCH_EXTENSION_MAX &&
+               patch->old_size <= INT32_MAX && patch->new_size <= INT32_MAX && most > 0;
+    }
+    return patch->inputs <= MODEL_INPUTS_MAX && patch->pool_len > 0 &&
            patch->extension_len <= ESP_DELTA_PATCH_EXTENSION_MAX && tail <= patch->new_size &&
            (patch->makes_checksum || !patch->makes_digest) && patch->old_size <= INT32_MAX &&
            patch->new_size <= INT32_MAX && esp_delta_patch_memory(patch) <= most;
@@ -58,6 +64,9 @@ esp_err_t esp_delta_patch_parse(const uint8_t *bytes, size_t len, struct esp_del
         return ESP_ERR_INVALID_VERSION;
     }
     read_fields(bytes, &fields);
+    if (fields.has_deflate && delta_deflate_memory() == 0) {
+        return ESP_ERR_INVALID_VERSION;
+    }
     if (!is_in_range(&fields)) {
         return ESP_ERR_INVALID_RESPONSE;
     }

@@ -19,7 +19,8 @@ enum stage_phase {
     STAGE_HEADER,
     STAGE_EXTENSION, // nothing in it is known here; it is skipped
     STAGE_BODY,
-    STAGE_TAIL, // checksum and appended digest
+    STAGE_STORED, // the body is the new file
+    STAGE_TAIL,   // checksum and appended digest
     STAGE_DONE,
     STAGE_LEGACY,
 };
@@ -34,6 +35,7 @@ struct delta_stage {
     uint8_t header[HEADER_LEN];
     uint32_t header_len;
     uint32_t extension_left;
+    uint32_t stored_left;
     struct esp_delta_patch patch;
     struct crypto_hash hash; // of the output
     uint8_t tail[1 + CRYPTO_SHA256_LEN];
@@ -125,6 +127,11 @@ static esp_err_t begin_body(struct delta_stage *self)
         .read_new = read_output,
         .new_context = self,
     };
+    if (patch->inputs == 0) {
+        self->stored_left = patch->body_size;
+        self->phase = STAGE_STORED;
+        return ESP_OK;
+    }
     self->phase = STAGE_BODY;
     return delta_decoder_init(&self->decoder, &config);
 }
@@ -236,6 +243,22 @@ static esp_err_t step_body(struct delta_stage *self, const uint8_t *in, size_t *
     return err;
 }
 
+static esp_err_t step_stored(struct delta_stage *self, const uint8_t *in, size_t *in_len,
+                             uint8_t *out, size_t *out_len)
+{
+    size_t len = *in_len < *out_len ? *in_len : *out_len;
+    len = len < self->stored_left ? len : self->stored_left;
+    memcpy(out, in, len);
+    esp_crypto.sha256_write(&self->hash, out, len);
+    self->stored_left -= (uint32_t)len;
+    *in_len = len;
+    *out_len = len;
+    if (self->stored_left == 0) {
+        self->phase = STAGE_TAIL; // an empty one
+    }
+    return ESP_OK;
+}
+
 static esp_err_t step_phase(struct delta_stage *self, const uint8_t *in, size_t *in_len,
                             uint8_t *out, size_t *out_len)
 {
@@ -249,6 +272,9 @@ static esp_err_t step_phase(struct delta_stage *self, const uint8_t *in, size_t 
     case STAGE_BODY:
         *out_len = room;
         return step_body(self, in, in_len, out, out_len);
+    case STAGE_STORED:
+        *out_len = room;
+        return step_stored(self, in, in_len, out, out_len);
     case STAGE_TAIL:
         *in_len = 0;
         *out_len = room;

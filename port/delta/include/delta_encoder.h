@@ -37,6 +37,7 @@ struct delta_account {
 /**
  * Makes a patch of our kind. Several settings are tried; the smallest result is decoded again and compared.
  * @param ram_class    what the device may spend; fewer bytes make larger patches
+ * @param allows_streams compressed pages may be copied token by token (not in class 4K): the device must have been built with it
  * @param[out] patch   patch_len bytes, freed by the caller
  * @param[out] account NULL: not wanted
  * @return ESP_OK; ESP_ERR_INVALID_SIZE: a file of 64 MiB or more; ESP_ERR_NO_MEM; ESP_FAIL: the patch did not make the new
@@ -44,8 +45,9 @@ struct delta_account {
  */
 ESP_MUST_CHECK esp_err_t delta_encode(const struct delta_file *old_file,
                                       const struct delta_file *new_file,
-                                      enum esp_delta_class ram_class, uint8_t **patch,
-                                      size_t *patch_len, struct delta_account *account);
+                                      enum esp_delta_class ram_class, bool allows_streams,
+                                      uint8_t **patch, size_t *patch_len,
+                                      struct delta_account *account);
 
 /**
  * Makes a patch of Espressif's kind (container, detools sequential, heatshrink) that esp_delta_ota of ESP-IDF applies too.

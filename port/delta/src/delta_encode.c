@@ -9,6 +9,7 @@
 #include "address_votes.h"
 #include "copy_plan.h"
 #include "crypto_ops.h"
+#include "delta_deflate.h"
 #include "range_writer.h"
 
 #define MATCH_SHORTEST 9 // chosen: shorter copies say nothing about where addresses went
@@ -16,6 +17,8 @@
 #define PLAN_ROUNDS    1 // measured: a second gains 0.1 %
 #define PLAIN_SHARE    3 // chosen: patches above a third of the image are also tried without addresses
 #define POOL_UNIT      16
+#define MAP_SHARE      2 // of what is left of the memory the map gets at most two thirds ...
+#define MAP_SHARE_DIV  3 // ... measured: new compilers, 16K: 1.5 % better than half, 3 % than all
 #define POOL_MAX       (0xFFFFu * POOL_UNIT)
 
 // What is tried; the smallest patch is kept.
@@ -180,7 +183,8 @@ static esp_err_t choose_sizes(struct esp_delta_patch *patch, struct attempt *a)
     patch->map_entries = 0;
     patch->pool_len = POOL_UNIT * 16;
     size_t fixed = esp_delta_patch_memory(patch);
-    uint32_t map_max = (uint32_t)((most - fixed) / sizeof(struct delta_map_entry));
+    uint32_t map_max =
+        (uint32_t)((most - fixed) / MAP_SHARE_DIV * MAP_SHARE / sizeof(struct delta_map_entry));
     map_max = map_max < UINT16_MAX ? map_max : UINT16_MAX;
     if (a->map.count > map_max) {
         return ESP_ERR_INVALID_SIZE;
@@ -321,7 +325,7 @@ static esp_err_t try_setting(const struct setting *setting, struct esp_delta_pat
     struct address_prices prices = setting->prices;
     while (err == ESP_OK &&
            choose_sizes(patch, &a) != ESP_OK) { // too many entries: make them dearer
-        prices.entry = prices.entry * 3 / 2;
+        prices.entry = prices.entry * 5 / 4;
         address_map_free(&a.map);
         err = address_votes_count(&a.old_sweep, &a.new_sweep, &a.matches, &prices, &a.map);
     }
@@ -418,6 +422,23 @@ static esp_err_t try_all(struct esp_delta_patch *patch, const struct delta_file 
     return err == ESP_OK && best->has_failed ? ESP_ERR_NO_MEM : err;
 }
 
+// The new file as it is, when nothing makes it smaller.
+static void store_plainly(struct esp_delta_patch *patch, const struct delta_file *new_file,
+                          struct byte_buffer *best)
+{
+    struct byte_buffer body = {.bytes = (uint8_t *)(uintptr_t)new_file->bytes,
+                               .len = new_file->len};
+    patch->inputs = 0;
+    patch->pool_len = 0;
+    patch->map_entries = 0;
+    patch->makes_checksum = false;
+    patch->makes_digest = false;
+    patch->has_deflate = false;
+    byte_buffer_free(best);
+    *best = (struct byte_buffer){0};
+    write_patch(patch, &body, best);
+}
+
 // What nobody checks is wrong some day: the patch is applied as a device would.
 static esp_err_t check_patch(const struct delta_file *old_file, const struct delta_file *new_file,
                              const struct byte_buffer *patch)
@@ -434,8 +455,8 @@ static esp_err_t check_patch(const struct delta_file *old_file, const struct del
 }
 
 esp_err_t delta_encode(const struct delta_file *old_file, const struct delta_file *new_file,
-                       enum esp_delta_class ram_class, uint8_t **patch, size_t *patch_len,
-                       struct delta_account *account)
+                       enum esp_delta_class ram_class, bool allows_streams, uint8_t **patch,
+                       size_t *patch_len, struct delta_account *account)
 {
     struct byte_buffer best = {0};
     struct delta_account best_account = {0};
@@ -451,13 +472,20 @@ esp_err_t delta_encode(const struct delta_file *old_file, const struct delta_fil
     find_tail(new_file, &fields);
     struct deflate_plan streams = {0};
     esp_err_t err = ESP_OK;
-    if (ram_class != ESP_DELTA_4K) { // there is no room for the codes
+    // class 4K has no room for the codes; a decoder built without that part has none either
+    if (allows_streams && ram_class != ESP_DELTA_4K && delta_deflate_memory() > 0) {
         err = deflate_plan_make(old_file, new_file, &streams);
     }
     if (err == ESP_OK) {
         err = try_all(&fields, old_file, new_file, &streams, &best, &best_account);
     }
     deflate_plan_free(&streams);
+    if (err == ESP_OK && best.len > ESP_DELTA_PATCH_HEADER_LEN + new_file->len) {
+        store_plainly(&fields, new_file, &best);
+        best_account = (struct delta_account){.literals = (double)new_file->len,
+                                              .literal_count = (uint32_t)new_file->len};
+        err = best.has_failed ? ESP_ERR_NO_MEM : ESP_OK;
+    }
     if (err == ESP_OK) {
         err = check_patch(old_file, new_file, &best);
     }

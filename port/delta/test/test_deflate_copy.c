@@ -94,7 +94,7 @@ static size_t patch_len(const struct delta_file *old_file, const struct delta_fi
     size_t len = 0;
     size_t made_len = 0;
     struct esp_delta_patch header;
-    assert_int_equal(delta_encode(old_file, new_file, ram_class, &patch, &len, NULL), ESP_OK);
+    assert_int_equal(delta_encode(old_file, new_file, ram_class, true, &patch, &len, NULL), ESP_OK);
     assert_int_equal(esp_delta_patch_parse(patch, len, &header), ESP_OK);
     assert_int_equal(delta_apply(old_file, NULL, patch, len, &made, &made_len), ESP_OK);
     assert_int_equal(made_len, new_file->len);

@@ -108,7 +108,8 @@ static size_t encode(struct files *files, enum esp_delta_class ram_class, uint8_
     struct delta_file old_file = {files->old_bytes, OLD_LEN};
     struct delta_file new_file = {files->new_bytes, NEW_LEN};
     size_t len = 0;
-    assert_int_equal(delta_encode(&old_file, &new_file, ram_class, patch, &len, NULL), ESP_OK);
+    assert_int_equal(delta_encode(&old_file, &new_file, ram_class, true, patch, &len, NULL),
+                     ESP_OK);
     return len;
 }
 
@@ -194,6 +195,37 @@ static void every_flipped_bit_is_noticed(void **state)
     free(patch);
 }
 
+static void what_nothing_makes_smaller_is_stored(void **state)
+{
+    struct files *files = *state;
+    uint32_t seed = 99;
+    for (size_t i = 0; i < NEW_LEN; i++) {
+        files->new_bytes[i] = (uint8_t)(next_random(&seed) >> 9);
+    }
+    for (int ram_class = ESP_DELTA_4K; ram_class <= ESP_DELTA_64K; ram_class++) {
+        uint8_t *patch = NULL;
+        size_t len = encode(files, (enum esp_delta_class)ram_class, &patch);
+        assert_int_equal(len, ESP_DELTA_PATCH_HEADER_LEN + NEW_LEN);
+        for (uint32_t piece = 0; piece < 5; piece++) {
+            struct ota_stage *stage =
+                make_stage(files, esp_delta_class_memory((enum esp_delta_class)ram_class), NEW_LEN);
+            assert_int_equal(apply(files, stage, patch, len, piece), ESP_OK);
+            assert_int_equal(files->made_len, NEW_LEN);
+            assert_memory_equal(files->made, files->new_bytes, NEW_LEN);
+        }
+        for (size_t cut = 0; cut < len; cut += 997) {
+            struct ota_stage *stage =
+                make_stage(files, esp_delta_class_memory((enum esp_delta_class)ram_class), NEW_LEN);
+            assert_int_equal(apply(files, stage, patch, cut, 0), ESP_ERR_NOT_FINISHED);
+        }
+        patch[len - 1] ^= 1;
+        struct ota_stage *stage =
+            make_stage(files, esp_delta_class_memory((enum esp_delta_class)ram_class), NEW_LEN);
+        assert_int_equal(apply(files, stage, patch, len, 0), ESP_ERR_INVALID_CRC);
+        free(patch);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -205,6 +237,7 @@ int main(void)
         TEST(another_base_gives_no_byte),
         TEST(every_early_end_is_noticed),
         TEST(every_flipped_bit_is_noticed),
+        TEST(what_nothing_makes_smaller_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
