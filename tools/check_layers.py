@@ -26,14 +26,14 @@ from pathlib import Path
 # Lowest row first. A component may use components of lower rows, never of its own row or above.
 ROWS = [
     ["esp_common"],
-    ["freertos"],
+    ["freertos", "esp_rom"],
     ["log", "esp_app_format", "esp_timer", "esp_driver_gpio", "unity"],
     ["esp_system", "esp_event"],
     ["spi_flash", "efuse", "esp_netif"],
     ["bootloader_support", "ota_stage", "esp_wifi", "protocol_examples_common", "esp_hw_support"],
     ["esp_partition", "partition_table", "esp_crt_bundle", "mbedtls"],
     ["app_update", "esp_http_client", "nvs_flash"],
-    ["esp_https_ota", "esp_delta_ota", "esp_encrypted_img"],
+    ["esp_https_ota", "esp_delta_ota", "esp_encrypted_img", "esp_ota_release"],
 ]
 
 # The heap and threads are missing on the smallest target, so these components and all they use do without.

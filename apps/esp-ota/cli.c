@@ -165,6 +165,11 @@ const char *cli_failure(void)
 }
 
 // A log line is "E (123) tag: message\n"; what else passes here is no sentence and dropped.
+const char *cli_logged(const char *otherwise)
+{
+    return s_logged[0] ? s_logged : otherwise;
+}
+
 void cli_forget_log(void)
 {
     s_logged[0] = 0;

@@ -83,6 +83,9 @@ const char *cli_failure(void);
 /** From now on error lines of the log are kept for cli_fail_with(), warnings printed, the rest dropped. */
 void cli_capture_log(void);
 
+/** The sentence that the library logged since it was last forgotten, or otherwise if there is none. */
+const char *cli_logged(const char *otherwise);
+
 /** Forgets what the log said so far. */
 void cli_forget_log(void);
 

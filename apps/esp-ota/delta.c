@@ -8,6 +8,7 @@
 
 #include "crypto_ops.h"
 #include "delta_encoder.h"
+#include "delta_sign.h"
 #include "esp_delta_ota.h"
 #include "chip_traits.h"
 #include "image_file.h"
@@ -54,6 +55,7 @@ struct create {
     size_t patch_len;
     struct delta_account account;
     double seconds;
+    struct record_signer signer;
 };
 
 static esp_err_t make_patch(struct create *c)
@@ -97,9 +99,19 @@ static void report_created(const struct create *c)
     cli_print_json(root);
 }
 
+static bool sign_patch(struct create *c)
+{
+    struct cli_bytes patch = {c->patch, c->patch_len};
+    bool is_signed = c->signer.count == 0 || delta_sign(&c->signer, &patch);
+    c->patch = patch.bytes;
+    c->patch_len = patch.len;
+    return is_signed;
+}
+
 static int create_patch(struct create *c)
 {
-    if (!cli_read_file(c->old_path, DELTA_FILE_MAX, &c->old_file) ||
+    if (!record_signer_load(&c->signer) ||
+        !cli_read_file(c->old_path, DELTA_FILE_MAX, &c->old_file) ||
         !cli_read_file(c->new_path, DELTA_FILE_MAX, &c->new_file)) {
         return CLI_FAILED;
     }
@@ -109,7 +121,7 @@ static int create_patch(struct create *c)
     if (err != ESP_OK) {
         return cli_fail_with(err, "no patch from %s to %s could be made", c->old_path, c->new_path);
     }
-    if (!cli_write_file(c->out_path, c->patch, c->patch_len)) {
+    if (!sign_patch(c) || !cli_write_file(c->out_path, c->patch, c->patch_len)) {
         return CLI_FAILED;
     }
     report_created(c);
@@ -127,27 +139,45 @@ static bool parse_class(const char *text, enum esp_delta_class *ram_class)
     return false;
 }
 
+enum { OPT_RAM = 256, OPT_LEGACY, OPT_KEY, OPT_PASSPHRASE_FILE, OPT_TRUST };
+
+static int take_create_option(int option, struct create *create, bool *has_class)
+{
+    switch (option) {
+    case OPT_RAM:
+        *has_class = true;
+        return parse_class(optarg, &create->ram_class)
+                   ? CLI_DONE
+                   : cli_usage("--ram is 4K, 16K or 64K, not \"%s\"", optarg);
+    case OPT_LEGACY:
+        create->is_legacy = true;
+        return CLI_DONE;
+    case OPT_KEY:
+        return record_signer_add(&create->signer, optarg);
+    case OPT_PASSPHRASE_FILE:
+        create->signer.secret.file = optarg;
+        return CLI_DONE;
+    default:
+        return CLI_USAGE;
+    }
+}
+
 static int run_create(int argc, char **argv)
 {
-    enum { OPT_RAM = 256, OPT_LEGACY };
-    static const struct option options[] = {{"ram", required_argument, NULL, OPT_RAM},
-                                            {"legacy", no_argument, NULL, OPT_LEGACY},
-                                            {"json", no_argument, NULL, CLI_OPTION_JSON},
-                                            {0}};
+    static const struct option options[] = {
+        {"ram", required_argument, NULL, OPT_RAM},
+        {"legacy", no_argument, NULL, OPT_LEGACY},
+        {"key", required_argument, NULL, OPT_KEY},
+        {"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
+        {"json", no_argument, NULL, CLI_OPTION_JSON},
+        {0}};
     struct create create = {.ram_class = ESP_DELTA_64K};
     bool has_class = false;
     int option;
     while ((option = cli_next_option(argc, argv, options)) != CLI_END) {
-        if (option == CLI_WRONG) {
-            return CLI_USAGE;
-        }
-        if (option == OPT_LEGACY) {
-            create.is_legacy = true;
-            continue;
-        }
-        has_class = true;
-        if (!parse_class(optarg, &create.ram_class)) {
-            return cli_usage("--ram is 4K, 16K or 64K, not \"%s\"", optarg);
+        int code = take_create_option(option, &create, &has_class);
+        if (code != CLI_DONE) {
+            return code;
         }
     }
     if (!cli_check_arguments(argc, 3, 3)) {
@@ -157,10 +187,15 @@ static int run_create(int argc, char **argv)
         return cli_usage(
             "--ram and --legacy exclude each other: legacy patches always need about 1 KB");
     }
+    if (create.is_legacy && create.signer.count > 0) {
+        return cli_usage("--key and --legacy exclude each other: legacy patches have no room for a "
+                         "signature");
+    }
     create.old_path = argv[optind];
     create.new_path = argv[optind + 1];
     create.out_path = argv[optind + 2];
     int code = create_patch(&create);
+    record_signer_free(&create.signer);
     free(create.old_file.bytes);
     free(create.new_file.bytes);
     free(create.patch);
@@ -170,12 +205,17 @@ static int run_create(int argc, char **argv)
 const struct cli_command delta_create_command = {
     .name = "delta create",
     .summary = "make a patch that turns one firmware file into another",
-    .usage = "delta create OLD NEW OUT [--ram 4K|16K|64K] [--legacy] [--json]",
+    .usage = "delta create OLD NEW OUT [--ram 4K|16K|64K] [--key KEY]... [--legacy] [--json]",
     .help = "The patch is for devices that run OLD, to the byte. esp-ota update applies it.\n\n"
             "  OUT            where it goes; \"-\": standard output\n"
             "  --ram 4K|16K|64K\n"
             "                 memory that the device may spend on applying it; more makes smaller "
             "patches. 64K if not given\n"
+            "  --key KEY      signs the patch, for devices that ask for it (update --trust): a PEM "
+            "file or a pkcs11:\n"
+            "                 URI; up to three times\n"
+            "  --passphrase-file F\n"
+            "                 pass phrase of the key or PIN of the token, in a file\n"
             "  --legacy       Espressif's kind, for devices with the component esp_delta_ota\n"
             "  --json         kind, bytes, old_size, new_size, seconds; and where the bytes go\n\n"
             "example:  esp-ota delta create v1.bin v2.bin v1-v2.patch\n",
@@ -184,7 +224,7 @@ const struct cli_command delta_create_command = {
 
 // ----------------------------------------------------------------------- apply
 
-static int apply_patch(char **paths)
+static int apply_patch(char **paths, const struct trust *trust)
 {
     struct cli_bytes old_file = {0};
     struct cli_bytes patch = {0};
@@ -192,7 +232,8 @@ static int apply_patch(char **paths)
     size_t made_len = 0;
     int code = CLI_FAILED;
     if (cli_read_file(paths[0], DELTA_FILE_MAX, &old_file) &&
-        cli_read_file(paths[1], DELTA_FILE_MAX, &patch)) {
+        cli_read_file(paths[1], DELTA_FILE_MAX, &patch) &&
+        (trust->count == 0 || delta_check_trust(paths[1], &patch, trust))) {
         struct delta_file base = as_file(&old_file);
         uint8_t digest[CRYPTO_SHA256_LEN];
         base_digest(&old_file, digest);
@@ -212,24 +253,41 @@ static int apply_patch(char **paths)
     return code;
 }
 
+// The options of apply and info. @return an enum cli_exit
+static int take_trust(int argc, char **argv, const struct option *options, int arguments,
+                      struct trust *trust)
+{
+    int option;
+    while ((option = cli_next_option(argc, argv, options)) != CLI_END) {
+        if (option == CLI_WRONG) {
+            return CLI_USAGE;
+        }
+        if (!trust_add(trust, optarg)) {
+            return CLI_FAILED;
+        }
+    }
+    return cli_check_arguments(argc, arguments, arguments) ? CLI_DONE : CLI_USAGE;
+}
+
 static int run_apply(int argc, char **argv)
 {
-    static const struct option options[] = {{0}};
-    if (cli_next_option(argc, argv, options) == CLI_WRONG || !cli_check_arguments(argc, 3, 3)) {
-        return CLI_USAGE;
-    }
-    return apply_patch(argv + optind);
+    static const struct option options[] = {{"trust", required_argument, NULL, OPT_TRUST}, {0}};
+    struct trust trust = {0};
+    int code = take_trust(argc, argv, options, 3, &trust);
+    return code == CLI_DONE ? apply_patch(argv + optind, &trust) : code;
 }
 
 const struct cli_command delta_apply_command = {
     .name = "delta apply",
     .summary = "apply a patch to a firmware file, as a device would",
-    .usage = "delta apply OLD PATCH OUT",
+    .usage = "delta apply OLD PATCH OUT [--trust KEY]...",
     .help = "Both kinds of patches are told apart by their first bytes. OUT is written only when "
             "it is the "
             "image that\n"
             "the patch announces (legacy patches announce none).\n\n"
-            "  OUT            where it goes; \"-\": standard output\n\n"
+            "  OUT            where it goes; \"-\": standard output\n"
+            "  --trust KEY    refuses patches that this key has not signed: a PEM file or a "
+            "digest; once or more\n\n"
             "example:  esp-ota delta apply v1.bin v1-v2.patch v2.bin\n",
     .run = run_apply,
 };
@@ -243,8 +301,11 @@ static void hex_of(const uint8_t *bytes, size_t len, char *out)
     }
 }
 
-static void print_patch(const struct esp_delta_patch *patch, size_t len)
+static int print_patch(const char *path, const struct cli_bytes *file,
+                       const struct esp_delta_patch *patch, const struct trust *trust)
 {
+    size_t len = file->len;
+    trust = trust->count > 0 ? trust : NULL;
     char old_digest[2 * ESP_DELTA_PATCH_DIGEST_LEN + 1];
     char new_digest[2 * ESP_DELTA_PATCH_DIGEST_LEN + 1];
     size_t memory = esp_delta_patch_memory(patch);
@@ -265,8 +326,12 @@ static void print_patch(const struct esp_delta_patch *patch, size_t len)
         json_object_set_new(root, "map_entries", json_integer(patch->map_entries));
         json_object_set_new(root, "old_digest", json_string(old_digest));
         json_object_set_new(root, "new_digest", json_string(new_digest));
+        if (!delta_report_signatures(path, file, trust, root)) {
+            json_decref(root);
+            return CLI_FAILED;
+        }
         cli_print_json(root);
-        return;
+        return CLI_DONE;
     }
     printf("delta patch for %s, %zu bytes\n", chip, len);
     printf("  from       %u bytes, SHA-256 %s...\n", (unsigned)patch->old_size, old_digest);
@@ -274,6 +339,7 @@ static void print_patch(const struct esp_delta_patch *patch, size_t len)
     printf("  memory     %zu bytes (class %s)\n", memory, CLASS_NAMES[patch->ram_class]);
     printf("  addresses  %s, %u entries in the map\n",
            patch->ignores_addresses ? "not looked at" : "followed", (unsigned)patch->map_entries);
+    return delta_report_signatures(path, file, trust, NULL) ? CLI_DONE : CLI_FAILED;
 }
 
 static void print_legacy(const uint8_t *bytes, size_t len)
@@ -291,7 +357,7 @@ static void print_legacy(const uint8_t *bytes, size_t len)
     printf("legacy patch of esp_delta_ota, %zu bytes\n  from       SHA-256 %s\n", len, digest);
 }
 
-static int show_patch(const char *path, const struct cli_bytes *file)
+static int show_patch(const char *path, const struct cli_bytes *file, const struct trust *trust)
 {
     static const uint8_t legacy[] = {0x10, 0xDE, 0xCD, 0xFC};
     struct esp_delta_patch patch;
@@ -311,21 +377,24 @@ static int show_patch(const char *path, const struct cli_bytes *file)
         return cli_fail("%s: %zu bytes, where its header announces %llu", path, file->len,
                         (unsigned long long)whole);
     }
-    print_patch(&patch, file->len);
-    return CLI_DONE;
+    return print_patch(path, file, &patch, trust);
 }
 
 static int run_info(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, CLI_OPTION_JSON}, {0}};
+    static const struct option options[] = {{"trust", required_argument, NULL, OPT_TRUST},
+                                            {"json", no_argument, NULL, CLI_OPTION_JSON},
+                                            {0}};
     struct cli_bytes file = {0};
-    if (cli_next_option(argc, argv, options) == CLI_WRONG || !cli_check_arguments(argc, 1, 1)) {
-        return CLI_USAGE;
+    struct trust trust = {0};
+    int code = take_trust(argc, argv, options, 1, &trust);
+    if (code != CLI_DONE) {
+        return code;
     }
     if (!cli_read_file(argv[optind], DELTA_FILE_MAX, &file)) {
         return CLI_FAILED;
     }
-    int code = show_patch(argv[optind], &file);
+    code = show_patch(argv[optind], &file, &trust);
     free(file.bytes);
     return code;
 }
@@ -333,10 +402,12 @@ static int run_info(int argc, char **argv)
 const struct cli_command delta_info_command = {
     .name = "delta info",
     .summary = "tell what a patch is for and what applying it takes",
-    .usage = "delta info PATCH [--json]",
-    .help = "  --json         kind, bytes, chip, ram_class, memory, old_size, new_size, body_size, "
+    .usage = "delta info PATCH [--trust KEY]... [--json]",
+    .help = "  --trust KEY    tells which signatures are by this key\n"
+            "  --json         kind, bytes, chip, ram_class, memory, old_size, new_size, body_size, "
             "map_entries,\n"
-            "                 old_digest, new_digest (legacy: kind, bytes, old_digest)\n\n"
+            "                 old_digest, new_digest, signatures (legacy: kind, bytes, "
+            "old_digest)\n\n"
             "example:  esp-ota delta info v1-v2.patch\n",
     .run = run_info,
 };

@@ -55,6 +55,12 @@ static const struct cli_command *const COMMANDS[] = {
     &delta_create_command,
     &delta_apply_command,
     &delta_info_command,
+    &release_add_command,
+    &release_set_command,
+    &release_remove_command,
+    &release_prune_command,
+    &release_list_command,
+    &release_verify_command,
 };
 // clang-format on
 

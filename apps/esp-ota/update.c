@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "open_device.h"
+#include "release_build.h"
 #include "update.h"
 
 #define SECRET_MAX (64u * 1024)       // chosen: far above any key
@@ -89,6 +90,13 @@ enum {
     OPT_NO_RESUME,
     OPT_PROXY,
     OPT_DECRYPT_KEY,
+    OPT_TRUST,
+    OPT_RAM,
+    OPT_NO_FULL_FALLBACK,
+    OPT_DRY_RUN,
+    OPT_ALLOW_DOWNGRADE,
+    OPT_OLDER_INDEX,
+    OPT_DEVICE_ID,
 };
 
 static const struct option OPTIONS[] = {
@@ -120,6 +128,13 @@ static const struct option OPTIONS[] = {
     {"mirror", required_argument, NULL, UPDATE_OPT_MIRROR},
     {"proxy", required_argument, NULL, OPT_PROXY},
     {"decrypt-key", required_argument, NULL, OPT_DECRYPT_KEY},
+    {"trust", required_argument, NULL, OPT_TRUST},
+    {"ram", required_argument, NULL, OPT_RAM},
+    {"no-full-fallback", no_argument, NULL, OPT_NO_FULL_FALLBACK},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+    {"allow-downgrade", no_argument, NULL, OPT_ALLOW_DOWNGRADE},
+    {"older-index", no_argument, NULL, OPT_OLDER_INDEX},
+    {"device-id", required_argument, NULL, OPT_DEVICE_ID},
     {"quiet", no_argument, NULL, 'q'},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
     {0},
@@ -135,6 +150,16 @@ static int take_header(struct update *u)
         return cli_usage("more than %d --header", UPDATE_HEADER_MAX);
     }
     u->headers[u->header_count++] = optarg;
+    return CLI_DONE;
+}
+
+static int take_memory(struct update *u)
+{
+    enum esp_delta_class ram_class;
+    if (!release_class_of(optarg, &ram_class)) {
+        return cli_usage("--ram is 4K, 16K or 64K, not \"%s\"", optarg);
+    }
+    u->memory = (uint32_t)esp_delta_class_memory(ram_class);
     return CLI_DONE;
 }
 
@@ -161,6 +186,8 @@ static const char **text_option(int option, struct update *u)
         return &u->proxy;
     case OPT_DECRYPT_KEY:
         return &u->decrypt_key_file;
+    case OPT_DEVICE_ID:
+        return &u->device_id;
     default:
         return NULL;
     }
@@ -185,6 +212,22 @@ static int take_option(int option, struct update *u)
         return CLI_DONE;
     case OPT_HEADER:
         return take_header(u);
+    case OPT_TRUST:
+        return trust_add(&u->trust, optarg) ? CLI_DONE : CLI_FAILED;
+    case OPT_RAM:
+        return take_memory(u);
+    case OPT_NO_FULL_FALLBACK:
+        u->patches_only = true;
+        return CLI_DONE;
+    case OPT_DRY_RUN:
+        u->only_looks = true;
+        return CLI_DONE;
+    case OPT_ALLOW_DOWNGRADE:
+        u->allows_downgrade = true;
+        return CLI_DONE;
+    case OPT_OLDER_INDEX:
+        u->takes_older_index = true;
+        return CLI_DONE;
     case OPT_RESUME:
     case OPT_NO_RESUME:
         u->starts_afresh = option == OPT_NO_RESUME;
@@ -255,6 +298,22 @@ static int check_options(const struct update *u)
     return check_mirrors(u);
 }
 
+// Options that only mean something with a release folder must not be ignored with anything else.
+static int check_folder_options(const struct update *u)
+{
+    bool has_any = u->patches_only || u->only_looks || u->allows_downgrade ||
+                   u->takes_older_index || u->device_id;
+    if (has_any && !update_is_folder(u->url)) {
+        return cli_usage("--no-full-fallback, --dry-run, --allow-downgrade, --older-index and "
+                         "--device-id need a release folder: a URL that ends with / or "
+                         "with " ESP_OTA_RELEASE_INDEX_NAME);
+    }
+    if (u->mirror_count > 0 && update_is_folder(u->url)) {
+        return cli_usage("--mirror names further URLs of one file; a release folder has many");
+    }
+    return CLI_DONE;
+}
+
 static int parse(int argc, char **argv, struct update *u)
 {
     int option;
@@ -268,7 +327,8 @@ static int parse(int argc, char **argv, struct update *u)
         return CLI_USAGE;
     }
     u->url = argv[optind];
-    return check_options(u);
+    int code = check_options(u);
+    return code == CLI_DONE ? check_folder_options(u) : code;
 }
 
 static void free_secret(struct cli_bytes *file)
@@ -303,6 +363,7 @@ static int run(int argc, char **argv)
 {
     static struct update update; // one process, one update
     update.rollback = true;
+    update.memory = (uint32_t)esp_delta_class_memory(ESP_DELTA_64K);
     int code = parse(argc, argv, &update);
     if (code == CLI_DONE) {
         code = run_update(&update);
@@ -361,12 +422,28 @@ const struct cli_command update_command = {
         "  --proxy URL               http:// or socks5h://; \"\": none; as the environment says if "
         "not given\n"
         "  --decrypt-key FILE        private key of a pre-encrypted image (RSA-3072 or P-256)\n"
+        "  --trust KEY               patches and release folders must be signed by this key: a PEM "
+        "file or a digest; once\n"
+        "                            or more\n"
+        "  --ram 4K|16K|64K          memory that a patch may take; 64K if not given\n"
         "  --chip C                  the device's chip, if neither FLASH.efuse nor an image tells\n"
         "  --flash-key FILE          key of the flash encryption, if it is not in FLASH.key\n"
         "  --quiet, -q               no messages but errors\n"
         "  --json                    result, slot, bytes, status, project, version, error, "
         "seconds,\n"
-        "                            received, resumed_from, retries, restarts\n\n"
+        "                            received, resumed_from, retries, restarts; of a release "
+        "folder also release\n\n"
+        "A URL that ends with / is a release folder (esp-ota release add). The smallest file that "
+        "turns what runs into the\n"
+        "release is fetched; if it is missing, damaged or does not fit, the next larger one.\n\n"
+        "  --dry-run                 only tells what would be fetched\n"
+        "  --no-full-fallback        a patch or nothing; --max-bytes is the other way to keep to a "
+        "data budget\n"
+        "  --allow-downgrade         also when the folder offers something older than what runs\n"
+        "  --older-index             take an index older than one that was seen, as after a change "
+        "of folders\n"
+        "  --device-id ID            which part of a rollout the device is in; the flash file's "
+        "name if not given\n\n"
         "gzip and zstd files are unpacked on the way, delta patches applied to what the device "
         "runs "
         "(esp-ota delta create).\n"

@@ -11,7 +11,10 @@
 #include "esp_encrypted_img_stage.h"
 #include "esp_http_client_ext.h"
 #include "esp_https_ota.h"
+#include "esp_log.h"
 #include "ota_stage_registry.h"
+
+static const char *TAG = "update";
 
 #define BUFFER_SIZE 65536 // chosen: one erase block of 64 KiB a step
 
@@ -28,6 +31,11 @@ static void note_interrupt(int number)
 static bool is_interrupted(void *context)
 {
     (void)context;
+    return s_is_interrupted != 0;
+}
+
+bool update_session_is_interrupted(void)
+{
     return s_is_interrupted != 0;
 }
 
@@ -70,7 +78,7 @@ static esp_err_t note_status(esp_http_client_event_t *event)
     return ESP_OK;
 }
 
-static esp_err_t prepare_client(esp_http_client_handle_t client)
+esp_err_t update_session_prepare(esp_http_client_handle_t client)
 {
     esp_err_t err = s_update->proxy ? esp_http_client_set_proxy(client, s_update->proxy) : ESP_OK;
     if (err == ESP_OK && s_update->offers_http2) {
@@ -93,7 +101,7 @@ static esp_err_t prepare_client(esp_http_client_handle_t client)
 
 // ----------------------------------------------------------------------- words
 
-static void name_slot(const esp_partition_t *partition, char out[8])
+void update_name_slot(const esp_partition_t *partition, char out[8])
 {
     boot_index_name((int)partition->subtype - ESP_PARTITION_SUBTYPE_APP_OTA_MIN, out);
 }
@@ -144,7 +152,7 @@ static void announce_image(struct update *u, esp_https_ota_handle_t session)
     }
     cli_forget_log(); // an image without descriptor is refused later, with its own reason
     name_image(u, name);
-    name_slot(u->target, slot);
+    update_name_slot(u->target, slot);
     progress_say(&u->progress, "image: %s for %s%s%s, goes to %s", name, chip_name(header.chip_id),
                  u->progress.total > 0 ? ", " : "",
                  u->progress.total > 0 ? cli_size_text((uint64_t)u->progress.total, size) : "",
@@ -174,6 +182,40 @@ static esp_err_t download(struct update *u, esp_https_ota_handle_t session)
     return err;
 }
 
+// Whatever way the image came, it must be the one that the signed index, or the signed patch, announced.
+static esp_err_t check_wanted(const struct update *u)
+{
+    struct crypto_hash hash;
+    uint8_t digest[CRYPTO_SHA256_LEN];
+    uint8_t bytes[4096];
+    if (u->wanted_digest_len == 0 && u->trust.count == 0) {
+        return ESP_OK;
+    }
+    if (u->wanted_digest_len == 0) {
+        ESP_LOGE(TAG,
+                 "what came is no signed patch; with --trust the URL is that of a signed patch "
+                 "or of a release folder");
+        return ESP_ERR_OTA_VALIDATE_FAILED;
+    }
+    esp_crypto.sha256_begin(&hash);
+    for (uint32_t at = 0; at < u->wanted_size;) {
+        uint32_t len = u->wanted_size - at;
+        len = len < sizeof(bytes) ? len : sizeof(bytes);
+        esp_err_t err = esp_partition_read(u->target, at, bytes, len);
+        if (err != ESP_OK) {
+            return err;
+        }
+        esp_crypto.sha256_write(&hash, bytes, len);
+        at += len;
+    }
+    esp_crypto.sha256_end(&hash, digest);
+    if (memcmp(digest, u->wanted_digest, u->wanted_digest_len) != 0) {
+        ESP_LOGE(TAG, "the image is not the one that was announced by who is trusted");
+        return ESP_ERR_OTA_VALIDATE_FAILED;
+    }
+    return ESP_OK;
+}
+
 static esp_err_t run_session(struct update *u, const esp_https_ota_config_t *config)
 {
     esp_https_ota_handle_t session;
@@ -192,11 +234,14 @@ static esp_err_t run_session(struct update *u, const esp_https_ota_config_t *con
     }
     err = download(u, session);
     ESP_IGNORE_ERROR(esp_https_ota_get_stats(session, &u->stats)); // the session is open
+    if (err == ESP_OK) {
+        progress_say(&u->progress, "verifying");
+        err = check_wanted(u);
+    }
     if (err != ESP_OK) {
         ESP_IGNORE_ERROR(esp_https_ota_abort(session)); // the error before is the one to report
         return err;
     }
-    progress_say(&u->progress, "verifying");
     return esp_https_ota_finish(session);
 }
 
@@ -210,10 +255,10 @@ static struct ota_stage *make_decrypter(void *context, uint32_t max_output)
                : NULL;
 }
 
-static esp_err_t transfer(struct update *u)
+esp_http_client_config_t update_session_http(struct update *u, const char *url)
 {
     esp_http_client_config_t http = {
-        .url = u->url,
+        .url = url,
         .timeout_ms = u->timeout_ms,
         .buffer_size = BUFFER_SIZE,
         .buffer_size_tx = 4096, // chosen: room for long URLs and tokens
@@ -224,37 +269,42 @@ static esp_err_t transfer(struct update *u)
         .user_data = u,
     };
     set_certificates(u, &http);
+    return http;
+}
+
+esp_err_t update_session_transfer(struct update *u)
+{
+    esp_http_client_config_t http = update_session_http(u, u->url);
     esp_https_ota_config_t config = {.http_config = &http,
-                                     .http_client_init_cb = prepare_client,
+                                     .http_client_init_cb = update_session_prepare,
                                      .partial_http_download = u->range_size > 0,
                                      .max_http_request_size = u->range_size,
                                      .ota_resumption = !u->starts_afresh,
                                      .ext = &u->limits};
-    u->limits.is_cancelled = is_interrupted;
-    (void)signal(SIGINT, note_interrupt); // the second one ends the program as usual
-    update_delta_enable();
+    update_delta_enable(u);
     if (u->decrypt_key.bytes) {
         ota_stage_register(OTA_STAGE_ENCRYPTED, make_decrypter, NULL);
     }
-    s_update = u;
     esp_https_ota_allow_http(u->allows_http);
     double started = progress_now();
     progress_begin(&u->progress, u->is_quiet || cli_is_json());
+    u->status = 0;
+    u->bytes = 0;
     esp_err_t err = run_session(u, &config);
     progress_end(&u->progress);
-    u->seconds = progress_now() - started;
+    u->seconds += progress_now() - started;
     return err;
 }
 
 // ----------------------------------------------------------------------- the outcome
 
-static void print_json(const struct update *u, esp_err_t err)
+json_t *update_session_json(const struct update *u, esp_err_t err)
 {
     char slot[8];
     json_t *root = json_object();
     bool is_done = err == ESP_OK;
     if (is_done) {
-        name_slot(u->target, slot);
+        update_name_slot(u->target, slot);
     }
     json_object_set_new(root, "result", json_string(esp_err_to_name(err)));
     json_object_set_new(root, "slot", is_done ? json_string(slot) : json_null());
@@ -274,7 +324,7 @@ static void print_json(const struct update *u, esp_err_t err)
     json_object_set_new(root, "resumed_from", json_integer((json_int_t)u->stats.resumed_from));
     json_object_set_new(root, "retries", json_integer(u->stats.retries));
     json_object_set_new(root, "restarts", json_integer(u->stats.restarts));
-    cli_print_json(root);
+    return root;
 }
 
 // Sequence number of the record that decides what boots.
@@ -301,7 +351,7 @@ static int report_failure(const struct update *u, const struct device *device, e
         code = cli_fail_with(err, "the update failed: %s", esp_err_to_text(err));
     }
     if (cli_is_json()) {
-        print_json(u, err);
+        cli_print_json(update_session_json(u, err));
         return code;
     }
     if (err == ESP_ERR_OTA_ROLLBACK_INVALID_STATE) {
@@ -323,18 +373,23 @@ static int report_success(const struct update *u)
     char slot[8];
     char name[80];
     if (cli_is_json()) {
-        print_json(u, ESP_OK);
+        cli_print_json(update_session_json(u, ESP_OK));
         return CLI_DONE;
     }
     if (u->is_quiet) {
         return CLI_DONE;
     }
-    name_slot(u->target, slot);
+    update_name_slot(u->target, slot);
     name_image(u, name);
     printf("%s holds %s, verified: %lld bytes in %.2f s; it boots next\n", slot, name,
            (long long)u->bytes, u->seconds);
     printf("next: esp-ota boot --flash %s\n", u->flash);
     return CLI_DONE;
+}
+
+int update_session_report(const struct update *u, const struct device *device, esp_err_t err)
+{
+    return err == ESP_OK ? report_success(u) : report_failure(u, device, err);
 }
 
 int update_session_run(struct update *u, struct device *device)
@@ -345,6 +400,14 @@ int update_session_run(struct update *u, struct device *device)
     }
     u->target = esp_ota_get_next_update_partition(NULL);
     u->chosen = read_choice(device);
-    err = transfer(u);
-    return err == ESP_OK ? report_success(u) : report_failure(u, device, err);
+    u->limits.is_cancelled = is_interrupted;
+    (void)signal(SIGINT, note_interrupt); // the second one ends the program as usual
+    s_update = u;
+    if (u->trust.count > 0 && !record_policy(&u->trust, &u->policy)) {
+        return CLI_FAILED;
+    }
+    if (update_is_folder(u->url)) {
+        return update_release_run(u, device);
+    }
+    return update_session_report(u, device, update_session_transfer(u));
 }

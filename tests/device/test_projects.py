@@ -2,6 +2,7 @@
 or rolled back. The projects in tests/projects have the shapes of several releases."""
 
 import re
+import shutil
 
 import pytest
 
@@ -136,15 +137,12 @@ def test_options_of_the_application_change_how_it_downloads(bench, option):
         life.expect("this version stays")
 
 
-@pytest.mark.parametrize("release", RELEASES)
-def test_an_application_made_of_parts_updates_and_looks_at_a_pin(bench, release):
-    project = f"native_{release}"
-    rollback = ("--sdkconfig-defaults", bench.builder.copy(project) / "sdkconfig.ci.rollback")
-    bench.serve(project, "9.0.0", *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
-    bench.build(project, "v1.bin", "--flash", bench.flash, *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
-    version = {"v4": "1|[0-9a-f]{7,}.*", "v5": "2.3.4", "v6": "1.2.3"}[release]
+def test_an_application_made_of_parts_updates_and_looks_at_a_pin(bench):
+    rollback = ("--sdkconfig-defaults", bench.builder.copy("native") / "sdkconfig.ci.rollback")
+    bench.serve("native", "9.0.0", *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
+    bench.build("native", "v1.bin", "--flash", bench.flash, *rollback, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
     with bench.life("--max-boots", "3", env={"ESP_OTA_GPIO": "4=0"}) as life:
-        life.expect(f"native: version ({version}), table")
+        life.expect("native: version 2.3.4, table")
         life.expect("native: version 9.0.0")
         life.expect("diagnostics failed, going back")
         life.expect("this version was rolled back before")
@@ -154,8 +152,8 @@ def test_an_application_made_of_parts_updates_and_looks_at_a_pin(bench, release)
 
 def test_a_pin_that_is_high_lets_the_new_version_stay(bench):
     config = {"BOOTLOADER_APP_ROLLBACK_ENABLE": "y"}
-    bench.serve("native_v6", "9.0.0", EXAMPLE_FIRMWARE_UPG_URL=bench.url(), **config)
-    bench.build("native_v6", "v1.bin", "--flash", bench.flash, **config, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
+    bench.serve("native", "9.0.0", EXAMPLE_FIRMWARE_UPG_URL=bench.url(), **config)
+    bench.build("native", "v1.bin", "--flash", bench.flash, **config, EXAMPLE_FIRMWARE_UPG_URL=bench.url())
     with bench.life("--max-boots", "2") as life:
         life.expect("native: version 9.0.0")
         life.expect("this version stays")
@@ -196,7 +194,7 @@ def describe(bench, image):
 def test_every_option_of_project_build_arrives(bench):
     extra = bench.folder / "more.defaults"
     extra.write_text("CONFIG_ESPTOOLPY_FLASHSIZE_8MB=y\n")
-    run = bench.builder.build("native_v5", bench.folder / "o.bin", "--version", "5.6.7-rc1", "--secure-version", "4", "--idf-version", "4.4.8",
+    run = bench.builder.build("native", bench.folder / "o.bin", "--version", "5.6.7-rc1", "--secure-version", "4", "--idf-version", "4.4.8",
                               "--sdkconfig-defaults", extra, "--flash", bench.flash, "--quiet", build_dir=bench.folder / "b",
                               EXAMPLE_FIRMWARE_UPG_URL='https://localhost/a b"c')
     said = describe(bench, run.image)
@@ -208,10 +206,19 @@ def test_every_option_of_project_build_arrives(bench):
 
 
 def test_the_version_comes_from_where_esp_idf_takes_it(bench):
-    for project, config, version in (("native_v6", {}, "1.2.3"), ("native_v5", {}, "2.3.4"),
-                                     ("native_v5", {"APP_PROJECT_VER_FROM_CONFIG": "y", "APP_PROJECT_VER": "8.8"}, "8.8")):
-        image = bench.build(project, f"{version}.bin", **config)
-        assert version in describe(bench, image)
+    from_config = {"APP_PROJECT_VER_FROM_CONFIG": "y", "APP_PROJECT_VER": "8.8"}
+    from_file = bench.builder.copy("native")
+    from_cmake = bench.folder / "from_cmake"
+    shutil.copytree(from_file, from_cmake)
+    lists = from_cmake / "CMakeLists.txt"
+    lists.write_text(lists.read_text().replace("project(", 'set(PROJECT_VER "1.2.3")\nproject('))
+    unnamed = bench.folder / "unnamed"
+    shutil.copytree(from_file, unnamed)
+    (unnamed / "version.txt").unlink()
+    for project, config, version in ((from_cmake, {}, "1.2.3"), (from_file, {}, "2.3.4"), (from_file, from_config, "8.8"),
+                                     (unnamed, {}, "1|[0-9a-f]{7,}.*")):
+        image = bench.build(project, "o.bin", **config)
+        assert re.search(fr"\n  version +({version})\n", describe(bench, image)), version
 
 
 def test_a_project_that_does_not_compile_shows_why(bench, tmp_path):

@@ -67,7 +67,7 @@ def test_many_updates_in_a_row_leave_no_leak_no_growth_and_no_drift(alive, site)
     boots, samples = [], []
     for line in process.stdout:
         boots.append(json.loads(line))
-        if "boot" in boots[-1] and boots[-1]["boot"] in (LOOPS // 2, LOOPS):
+        if LOOPS // 2 < boots[-1].get("boot", 0) <= LOOPS:
             samples.append(resources(process.pid))
     assert process.wait(60) == 0, (device.program.folder / "console").read_text()[-3000:]  # a leak would be an error, too
     assert boots.pop() == {"ended": "max_boots", "boots": LOOPS + 1, "error": None}
@@ -79,7 +79,10 @@ def test_many_updates_in_a_row_leave_no_leak_no_growth_and_no_drift(alive, site)
     assert max(record["seq"] for record in records) == LOOPS + 2  # one a choice, and one for the update of the last life
     after = os.stat(device.flash)
     assert (after.st_size, after.st_blocks, after.st_ino) == (before.st_size, before.st_blocks, before.st_ino)
-    assert samples[0][0] == samples[1][0], "descriptors leak"
-    assert samples[1][1] - samples[0][1] < 2048, f"the supervisor grows: {samples}"
+    # It works on while it is looked at, so the least of several looks counts. One descriptor an update would be `half` more.
+    half = len(samples) // 2
+    (fds_before, kib_before), (fds_after, kib_after) = (map(min, zip(*part)) for part in (samples[:half], samples[half:]))
+    assert fds_after - fds_before < half // 2, f"descriptors leak: {samples}"
+    assert kib_after - kib_before < 2048, f"the supervisor grows: {samples}"
     left = sorted(path.name for path in device.program.folder.iterdir())
     assert left == sorted({"dev.bin", "dev.bin.efuse", "dev.csv", "odd-loop.bin", "even-loop.bin", "url", "ca.pem", "console"}), left

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "byte_order.h"
 #include "chip_traits.h"
+#include "esp_rom_crc.h"
 #include "fuzz_check.h"
 #include "sim_efuse_format.h"
 
@@ -15,14 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void repair_crc(uint8_t bytes[SIM_EFUSE_SIZE])
 {
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < CRC_OFFSET * 8; i++) {
-        crc ^= bytes[i / 8] >> i % 8 & 1;
-        crc = crc & 1 ? crc >> 1 ^ 0xEDB88320u : crc >> 1;
-    }
-    for (size_t i = 0; i < 4; i++) {
-        bytes[CRC_OFFSET + i] = (uint8_t)(~crc >> i * 8);
-    }
+    store_le32(bytes + CRC_OFFSET, esp_rom_crc32_le(0, bytes, CRC_OFFSET));
 }
 
 // Every field lies behind the identity and inside the file, and shares no bit with another.

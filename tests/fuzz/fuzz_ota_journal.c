@@ -5,6 +5,7 @@
 
 #include "esp_flash_partitions.h"
 #include "esp_ota_ext.h"
+#include "esp_rom_crc.h"
 #include "fuzz_check.h"
 #include "nor_flash.h"
 #include "ota_tail.h"
@@ -41,7 +42,7 @@ static const esp_partition_t *slot(void)
 
 static void put_crc(uint8_t *bytes, size_t len, uint32_t start)
 {
-    uint32_t crc = ota_tail_crc(start, bytes, len - 4);
+    uint32_t crc = esp_rom_crc32_le(start, bytes, (uint32_t)len - 4);
     memcpy(bytes + len - 4, &crc, sizeof(crc));
 }
 
@@ -56,7 +57,8 @@ static void repair(uint8_t *sector)
         return;
     }
     for (uint32_t at = RECORDS_AT; at + record_len <= OTA_TAIL_SECTOR; at += record_len) {
-        put_crc(sector + at, record_len, ota_tail_crc(0, &header_crc, sizeof(header_crc)));
+        put_crc(sector + at, record_len,
+                esp_rom_crc32_le(0, (const uint8_t *)&header_crc, sizeof(header_crc)));
     }
 }
 

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "byte_order.h"
+#include "esp_rom_crc.h"
 #include "fuzz_check.h"
 #include "signature_verify.h"
 
@@ -19,15 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void repair_crc(uint8_t *block)
 {
-    uint32_t crc = UINT32_MAX;
-    for (uint32_t i = 0; i < CRC_AT; i++) {
-        crc ^= block[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc & 1 ? crc >> 1 ^ 0xEDB88320u : crc >> 1;
-        }
-    }
-    crc = ~crc;
-    memcpy(block + CRC_AT, &crc, sizeof(crc));
+    store_le32(block + CRC_AT, esp_rom_crc32_le(0, block, CRC_AT));
 }
 
 static void check_block(const uint8_t *bytes, enum signature_scheme scheme)

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "byte_order.h"
+#include "esp_rom_crc.h"
 #include "fuzz_check.h"
 #include "trust_store.h"
 
@@ -15,16 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void repair(uint8_t *bytes)
 {
     static const uint8_t FORM[] = {'O', 'T', 'R', 'S', 1, 0, 0x24, 0x02};
-    uint32_t crc = UINT32_MAX;
     memcpy(bytes, FORM, sizeof(FORM));
-    for (uint32_t i = 0; i < CRC_AT; i++) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc & 1 ? crc >> 1 ^ 0xEDB88320u : crc >> 1;
-        }
-    }
-    crc = ~crc;
-    memcpy(bytes + CRC_AT, &crc, sizeof(crc));
+    store_le32(bytes + CRC_AT, esp_rom_crc32_le(0, bytes, CRC_AT));
 }
 
 static void check_policy(const struct trust_record *record)

@@ -124,9 +124,12 @@ static unsigned fail_all(const struct powercut_scenario *scenario, enum kind kin
             printf("  FAILED: %s, %s %u fails%s: %s\n", scenario->name, KIND_NAMES[kind], k,
                    goes_on ? " and all after it" : "", out.text);
         }
-        if (kind == KIND_ALLOCATION && s_failing->fired == 0) {
+        bool has_fired = kind == KIND_ALLOCATION   ? s_failing->fired > 0
+                         : kind == KIND_FLASH_READ ? out.fired[NOR_FAULT_READ] > 0
+                                                   : true; // the others count what they fail by
+        if (!has_fired) {
             failures++;
-            printf("  FAILED: %s, allocation %u did not fail\n", scenario->name, k);
+            printf("  FAILED: %s, %s %u did not fail\n", scenario->name, KIND_NAMES[kind], k);
         }
     }
     printf("%-28s %-16s %-8s %5u of them\n", scenario->name, KIND_NAMES[kind],

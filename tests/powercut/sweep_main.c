@@ -3,10 +3,14 @@
  *
  *     powercut_sweep                    what ./check runs
  *     powercut_sweep --long             more of everything
+ *     powercut_sweep --quick            a part of it, up to the first failure: for trying out planted bugs
+ *     powercut_sweep --scenario 'first*,cache'   these only
  *     powercut_sweep --scenario NAME [--cuts 17.bits.3+2.weak.0] [--plant NAME]   one scenario, or one case step by step
  *     powercut_sweep --plants           every planted bug must be found; prints the table of docs/powercut.md
  *     powercut_sweep --failures         every k-th allocation and network read fails
+ *     powercut_sweep --faults           every sector an update uses is defective
  */
+#include <fnmatch.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +28,10 @@ struct options {
     const char *scenario;
     const char *cuts;
     bool is_long;
+    bool is_quick;
     bool plants;
     bool failures;
+    bool faults;
     unsigned jobs;
     uint32_t seed;
 };
@@ -46,14 +52,27 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                         const struct options *options)
 {
     if (is_history(scenario)) {
-        return (struct powercut_amount){.histories = options->is_long ? 34000 : 3400,
-                                        .first_seed = options->seed};
+        return (struct powercut_amount){.histories = options->is_long    ? 34000
+                                                     : options->is_quick ? 150
+                                                                         : 3400,
+                                        .first_seed = options->seed,
+                                        .stops_at_first = options->is_quick};
     }
     bool is_slow = scenario->world->encode != NULL; // ciphers cost ten times the rest of a life
+    if (options->is_quick) {
+        return (struct powercut_amount){.seeds = 1,
+                                        .operation_max = is_slow ? 8 : 12,
+                                        .pair_window = is_slow ? 0 : 2,
+                                        .first_seed = options->seed,
+                                        .stops_at_first = true};
+    }
+    bool is_critical = scenario->extra && scenario->extra->is_records_only; // in every operation
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
-                                    .pair_window = is_slow ? 2 : 12,
+                                    .pair_window = is_slow                            ? 2
+                                                   : is_critical && !options->is_long ? 3
+                                                                                      : 12,
                                     .first_seed = options->seed};
 }
 
@@ -192,6 +211,8 @@ static struct options parse(int argc, char **argv)
                                             {"long", no_argument, NULL, 'l'},
                                             {"plants", no_argument, NULL, 'P'},
                                             {"failures", no_argument, NULL, 'F'},
+                                            {"faults", no_argument, NULL, 'D'},
+                                            {"quick", no_argument, NULL, 'q'},
                                             {0}};
     struct options options = {.jobs = 2};
     int option;
@@ -215,11 +236,17 @@ static struct options parse(int argc, char **argv)
         case 'l':
             options.is_long = true;
             break;
+        case 'q':
+            options.is_quick = true;
+            break;
         case 'P':
             options.plants = true;
             break;
         case 'F':
             options.failures = true;
+            break;
+        case 'D':
+            options.faults = true;
             break;
         default:
             exit(2);
@@ -242,14 +269,33 @@ static bool has_missed_fault(const struct powercut_totals *all)
     return false;
 }
 
+// patterns: separated by commas; NULL: all.
+static bool is_wanted(const char *patterns, const char *name)
+{
+    bool is_named = patterns == NULL;
+    char pattern[64];
+    for (const char *at = patterns; at && *at && !is_named;) {
+        size_t len = strcspn(at, ",");
+        (void)snprintf(pattern, sizeof(pattern), "%.*s", (int)len, at);
+        is_named = fnmatch(pattern, name, 0) == 0;
+        at += len + (at[len] == ',');
+    }
+    return is_named;
+}
+
 static int sweep_wanted(const struct options *options)
 {
     struct powercut_totals all = {0};
     double start = seconds();
-    for (unsigned i = 0; i < g_sweep_scenario_count; i++) {
-        if (!options->scenario || strcmp(options->scenario, g_sweep_scenarios[i].name) == 0) {
-            sweep_one(&g_sweep_scenarios[i], options, &all);
+    const struct powercut_scenario *scenario;
+    for (unsigned i = 0; (scenario = sweep_at(i)) && !(options->is_quick && all.failures); i++) {
+        if (is_wanted(options->scenario, scenario->name)) {
+            sweep_one(scenario, options, &all);
         }
+    }
+    if (all.cases == 0) {
+        fprintf(stderr, "powercut_sweep: no scenario is called %s\n", options->scenario);
+        return 2;
     }
     bool is_bad =
         all.failures > 0 || all.cuts == 0 || (!options->scenario && has_missed_fault(&all));
@@ -278,12 +324,12 @@ int main(int argc, char **argv)
     if (options.failures) {
         return sweep_failures(options.is_long) > 0;
     }
-    if (options.scenario && !sweep_find(options.scenario)) {
-        fprintf(stderr, "powercut_sweep: no scenario is called %s\n", options.scenario);
-        return 2;
+    if (options.faults) {
+        return sweep_faults() > 0;
     }
-    if (options.cuts && options.scenario) {
-        return replay(sweep_find(options.scenario), options.cuts);
+    const struct powercut_scenario *one = options.scenario ? sweep_find(options.scenario) : NULL;
+    if (options.cuts && one) {
+        return replay(one, options.cuts);
     }
     return sweep_wanted(&options);
 }

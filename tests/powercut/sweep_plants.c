@@ -5,12 +5,17 @@
 
 #include <string.h>
 
+#include "efuse_keys.h"
+#include "efuse_ops.h"
+#include "esp_efuse.h"
 #include "esp_ota_ext.h"
 #include "esp_ota_ops.h"
 #include "image_verify.h"
+#include "nvs_storage.h"
 #include "ota_private.h"
 #include "ota_room.h"
 #include "ota_tail.h"
+#include "trust_store.h"
 
 enum plant {
     PLANT_EARLY_RECORD,
@@ -30,6 +35,16 @@ enum plant {
     PLANT_TORN_JOURNAL,
     PLANT_NO_UNDO,
     PLANT_CLEARED_EARLY,
+    PLANT_ROTATED_EARLY,
+    PLANT_STORE_IN_PLACE,
+    PLANT_BURNT_EARLY,
+    PLANT_REVOKED_EARLY,
+    PLANT_PRESENT_EARLY,
+    PLANT_NVS_ERASE_FIRST,
+    PLANT_NVS_HEADER_STAYS,
+    PLANT_NVS_VOID_EARLY,
+    PLANT_NVS_USES_BLANK,
+    PLANT_NVS_KEEPS_WEAK,
     PLANT_DOCUMENTED,
 };
 
@@ -53,6 +68,19 @@ const struct sweep_plant SWEEP_PLANTS[] = {
     {"torn_journal", "a torn header of journal or copy record is accepted", "stage_data"},
     {"no_undo", "a staged image is copied without a record of it", "stage_data"},
     {"cleared_early", "the record of a copy is cleared before the copy is done", "stage_data"},
+    {"rotated_early",
+     "the trusted keys change when the new image is chosen, not when it is confirmed",
+     "signed_rotate"},
+    {"store_in_place", "the trust store is erased before its next record is written",
+     "signed_rotate"},
+    {"burnt_early", "the secure version is burnt when the new image is chosen", "anti_rollback"},
+    {"revoked_early", "the old key is revoked when the new image is chosen", "secure_boot_revoke"},
+    {"present_early", "a key digest counts as present before it is burnt", "secure_boot_revoke"},
+    {"nvs_erase_first", "an NVS value is erased before the new one is written", "nvs"},
+    {"nvs_header_stays", "the header of an NVS page stays until the page is erased", "nvs"},
+    {"nvs_void_early", "an NVS page is void before its values are copied", "nvs"},
+    {"nvs_uses_blank", "an NVS page that looks blank is used without erasing", "nvs"},
+    {"nvs_keeps_weak", "what the last write to NVS left is not made firm", "nvs"},
     {"documented", "boot records are written as ESP-IDF documents it",
      "choose_factory"}, // no bug of ours
 };
@@ -164,6 +192,25 @@ WRAP(int, otadata_active, const esp_ota_select_entry_t *records)
                                                                                : OTADATA_NONE;
 }
 
+// What belongs to confirming the new image, at the moment it is chosen.
+static esp_err_t commit_early(void)
+{
+    struct trust_record record;
+    if (is_on(PLANT_BURNT_EARLY)) {
+        return esp_efuse_update_secure_version(4);
+    }
+    if (is_on(PLANT_REVOKED_EARLY)) {
+        return efuse_key_revoke(0);
+    }
+    if (!is_on(PLANT_ROTATED_EARLY)) {
+        return ESP_OK;
+    }
+    uint32_t address = boot_handover_get()->trust_address;
+    esp_err_t err = trust_store_read(NULL, address, &record);
+    trust_record_revoke(&record, record.trusted[0]);
+    return err == ESP_OK ? trust_store_write(NULL, address, &record) : err;
+}
+
 // As ESP-IDF documents it: the whole of otadata in one go, whichever record is active.
 WRAP(esp_err_t, esp_ota_set_boot_partition, const esp_partition_t *partition)
 {
@@ -172,7 +219,8 @@ WRAP(esp_err_t, esp_ota_set_boot_partition, const esp_partition_t *partition)
         const esp_partition_t *otadata = ota_select_otadata();
         return esp_partition_erase_range(otadata, 0, otadata->size);
     }
-    return __real_esp_ota_set_boot_partition(partition);
+    esp_err_t err = __real_esp_ota_set_boot_partition(partition);
+    return err == ESP_OK ? commit_early() : err;
 }
 
 // ----------------------------------------------------------------------- flash
@@ -199,6 +247,11 @@ WRAP(esp_err_t, esp_partition_write, const esp_partition_t *partition, size_t of
      const void *data, size_t size)
 {
     static uint8_t found[65536];
+    if (is_on(PLANT_NVS_HEADER_STAYS) && partition->subtype == ESP_PARTITION_SUBTYPE_DATA_NVS &&
+        offset % NVS_PAGE_SIZE == 0 && size == sizeof(struct nvs_page_header) &&
+        *(const uint8_t *)data == 0) {
+        return ESP_OK;
+    }
     if (is_on(PLANT_KEEPS_WEAK) && size <= sizeof(found) &&
         esp_partition_read(partition, offset, found, size) == ESP_OK &&
         memcmp(found, data, size) == 0) {
@@ -269,5 +322,62 @@ WRAP(esp_err_t, esp_partition_copy, const esp_partition_t *to, uint32_t to_offse
         }
     }
     return __real_esp_partition_copy(to, to_offset, from, from_offset, size);
+}
+
+// ----------------------------------------------------------------------- trust store, eFuses, NVS
+
+WRAP(esp_err_t, trust_store_write, esp_flash_t *chip, uint32_t address, struct trust_record *record)
+{
+    esp_err_t err = is_on(PLANT_STORE_IN_PLACE)
+                        ? esp_flash_erase_region(chip, address, TRUST_STORE_LEN)
+                        : ESP_OK;
+    return err == ESP_OK ? __real_trust_store_write(chip, address, record) : err;
+}
+
+WRAP(esp_err_t, efuse_key_write, uint32_t slot, const uint8_t *digest)
+{
+    struct efuse_key_slot found;
+    uint8_t bits = (uint8_t)(1u << slot);
+    esp_err_t err = efuse_key_read(slot, &found);
+    if (err != ESP_OK || found.is_present || !is_on(PLANT_PRESENT_EARLY)) {
+        return err == ESP_OK ? __real_efuse_key_write(slot, digest) : err;
+    }
+    err = efuse_default->ops->burn(efuse_default, EFUSE_KEY_PRESENT, &bits);
+    return err == ESP_OK ? efuse_default->ops->burn(
+                               efuse_default, (enum efuse_field)(EFUSE_KEY_DIGEST_0 + slot), digest)
+                         : err;
+}
+
+WRAP(esp_err_t, nvs_value_set, const struct nvs_scope *scope, const char *key, uint8_t type,
+     const void *data, uint32_t len)
+{
+    struct nvs_item old;
+    if (is_on(PLANT_NVS_ERASE_FIRST) &&
+        nvs_storage_find(scope->storage, scope->ns, key, NVS_CHUNK_NONE, NULL, &old) == ESP_OK) {
+        esp_err_t err = nvs_value_erase(scope, &old);
+        if (err != ESP_OK) {
+            return err;
+        }
+    }
+    return __real_nvs_value_set(scope, key, type, data, len);
+}
+
+WRAP(esp_err_t, nvs_page_set_state, struct nvs_page *page, uint32_t state)
+{
+    bool is_early = is_on(PLANT_NVS_VOID_EARLY) && state == NVS_PAGE_FREEING;
+    esp_err_t err = __real_nvs_page_set_state(page, is_early ? NVS_PAGE_VOID : state);
+    page->state = state;
+    return err;
+}
+
+WRAP(esp_err_t, nvs_page_activate, struct nvs_page *page, uint32_t seq)
+{
+    page->is_erased = page->is_erased || is_on(PLANT_NVS_USES_BLANK);
+    return __real_nvs_page_activate(page, seq);
+}
+
+WRAP(esp_err_t, nvs_page_refresh, struct nvs_page *page, void *scratch)
+{
+    return is_on(PLANT_NVS_KEEPS_WEAK) ? ESP_OK : __real_nvs_page_refresh(page, scratch);
 }
 // NOLINTEND(readability-identifier-naming)

@@ -6,14 +6,8 @@
 #include "flash_encryption.h"
 #include "image_encode.h"
 
-#define OTADATA_AT 0xD000u
-#define SLOT_SIZE  0x20000u
-#define LARGE_LEN  (84u * 1024) // more than the journal's distance, so that it is used
-#define SMALL_LEN  (20u * 1024)
-
-enum image { NONE, FACTORY, OLDER, OLD, NEW, NEWER, NEWEST, IMAGE_COUNT };
-
-#define NOW(image) (1u << (image))
+#define SLOT_SIZE 0x20000u
+#define LARGE_LEN (84u * 1024) // more than the journal's distance, so that it is used
 
 static const char *const NAMES[] = {"", "factory", "older", "old", "new", "newer", "newest"};
 
@@ -31,14 +25,16 @@ static struct powercut_world s_esp32; // small images, with the ESP32's scheme
 static struct flash_encryption s_xts_cipher;
 static struct flash_encryption s_esp32_cipher;
 
-static uint8_t *make_image(unsigned number, uint32_t len, uint32_t *out_len)
+uint8_t *sweep_make_image(unsigned number, uint32_t len, esp_chip_id_t chip,
+                          uint32_t secure_version, uint32_t room, uint32_t *out_len)
 {
-    struct image_encode_spec spec = {.chip_id = ESP_CHIP_ID_ESP32,
+    struct image_encode_spec spec = {.chip_id = chip,
+                                     .secure_version = secure_version,
                                      .project = "powercut",
                                      .version = NAMES[number],
                                      .payload_len = len - 1024 + 16u * number};
     *out_len = image_encode_len(&spec);
-    uint8_t *bytes = calloc(1, *out_len + 16);
+    uint8_t *bytes = calloc(1, *out_len + 16 + room);
     if (!bytes) {
         abort();
     }
@@ -55,28 +51,30 @@ static uint8_t *make_image(unsigned number, uint32_t len, uint32_t *out_len)
     return bytes;
 }
 
-static void make_images(struct powercut_world *world, uint32_t len)
+void sweep_make_images(struct powercut_world *world, uint32_t len)
 {
-    world->image_count = IMAGE_COUNT;
-    for (unsigned i = FACTORY; i < IMAGE_COUNT; i++) {
+    world->image_count = SWEEP_IMAGE_COUNT;
+    for (unsigned i = FACTORY; i < SWEEP_IMAGE_COUNT; i++) {
         struct powercut_image *image = &world->images[i];
         image->name = NAMES[i];
-        image->bytes = make_image(i, len, &image->len);
+        image->bytes = sweep_make_image(i, len, ESP_CHIP_ID_ESP32, 0, 0, &image->len);
     }
 }
 
-// otadata, storage, then factory and slots of 128 KiB, or 64 KiB when there are 16 or the images are small.
-static void make_table(struct powercut_world *world, unsigned slots, bool has_factory,
-                       uint32_t size)
+void sweep_make_table(struct powercut_world *world, unsigned slots, bool has_factory, uint32_t size,
+                      const esp_partition_info_t *more)
 {
-    esp_partition_info_t *table = calloc(slots + 3u, sizeof(*table));
+    esp_partition_info_t *table = calloc(slots + 4u, sizeof(*table));
     if (!table) {
         abort();
     }
     uint32_t at = 0x10000;
     unsigned n = 0;
     table[n++] = (esp_partition_info_t){
-        .type = 1, .subtype = 0, .pos = {OTADATA_AT, 0x2000}, .label = "otadata"};
+        .type = 1, .subtype = 0, .pos = {SWEEP_OTADATA_AT, 0x2000}, .label = "otadata"};
+    if (more) {
+        table[n++] = *more;
+    }
     if (has_factory) {
         table[n++] =
             (esp_partition_info_t){.type = 0, .subtype = 0, .pos = {at, size}, .label = "factory"};
@@ -130,22 +128,35 @@ static void make_encrypted(struct powercut_world *world, const struct powercut_w
     world->encode = encrypt;
 }
 
+void sweep_make_encrypted(struct powercut_world *world, const struct powercut_world *plain)
+{
+    struct flash_encryption *cipher = calloc(1, sizeof(*cipher));
+    if (!cipher) {
+        abort();
+    }
+    make_encrypted(world, plain, cipher, FLASH_SCHEME_XTS);
+}
+
 void sweep_make_worlds(void)
 {
-    make_images(&s_two, LARGE_LEN);
+    sweep_make_images(&s_two, LARGE_LEN);
     memcpy(s_two_factory.images, s_two.images, sizeof(s_two.images));
     memcpy(s_three.images, s_two.images, sizeof(s_two.images));
-    s_two_factory.image_count = s_three.image_count = IMAGE_COUNT;
-    make_images(&s_small, SMALL_LEN);
+    s_two_factory.image_count = s_three.image_count = SWEEP_IMAGE_COUNT;
+    sweep_make_images(&s_small, SWEEP_SMALL_LEN);
     memcpy(s_sixteen.images, s_small.images, sizeof(s_small.images));
-    s_sixteen.image_count = IMAGE_COUNT;
-    make_table(&s_two, 2, false, SLOT_SIZE);
-    make_table(&s_two_factory, 2, true, SLOT_SIZE);
-    make_table(&s_three, 3, false, SLOT_SIZE);
-    make_table(&s_sixteen, 16, true, 0x10000);
-    make_table(&s_small, 2, false, 0x10000);
+    s_sixteen.image_count = SWEEP_IMAGE_COUNT;
+    sweep_make_table(&s_two, 2, false, SLOT_SIZE, NULL);
+    sweep_make_table(&s_two_factory, 2, true, SLOT_SIZE, NULL);
+    sweep_make_table(&s_three, 3, false, SLOT_SIZE, NULL);
+    sweep_make_table(&s_sixteen, 16, true, 0x10000, NULL);
+    sweep_make_table(&s_small, 2, false, 0x10000, NULL);
     make_encrypted(&s_xts, &s_two, &s_xts_cipher, FLASH_SCHEME_XTS);
     make_encrypted(&s_esp32, &s_small, &s_esp32_cipher, FLASH_SCHEME_ESP32);
+    sweep_make_nvs();
+    sweep_make_repair();
+    sweep_make_signed();
+    sweep_make_stage();
 }
 
 // ----------------------------------------------------------------------- scenarios
@@ -161,7 +172,7 @@ void sweep_make_worlds(void)
 #define FIRST                                                                                      \
     .slots = {OLD}, .seq = {1}, .states = {VALID}, .goal = NEW, .allowed = NOW(OLD) | NOW(NEW)
 
-struct powercut_scenario g_sweep_scenarios[] = {
+static const struct powercut_scenario SCENARIOS[] = {
     {.name = "first", .world = &s_two, FIRST},
     {.name = "first_rollback", .world = &s_two, .rollback = true, FIRST},
     {.name = "first_https", .world = &s_two, .way = POWERCUT_HTTPS, FIRST},
@@ -171,7 +182,18 @@ struct powercut_scenario g_sweep_scenarios[] = {
      .rollback = true,
      FIRST},
     {.name = "first_bulk", .world = &s_two, .way = POWERCUT_BULK, FIRST},
+    {.name = "first_without_record",
+     .world = &s_two,
+     .rollback = true,
+     .slots = {OLD},
+     .goal = NEW,
+     .allowed = NOW(OLD) | NOW(NEW)},
     {.name = "over_older", .world = &s_two, OVER_OLDER},
+    {.name = "over_older_ahead",
+     .world = &s_two,
+     .way = POWERCUT_AHEAD,
+     .rollback = true,
+     OVER_OLDER},
     {.name = "over_older_rollback", .world = &s_two, .rollback = true, OVER_OLDER},
     {.name = "over_older_https", .world = &s_two, .way = POWERCUT_HTTPS, OVER_OLDER},
     {.name = "over_older_https_rollback",
@@ -350,14 +372,27 @@ struct powercut_scenario g_sweep_scenarios[] = {
      .goal = NEWEST,
      .allowed = NOW(OLD) | NOW(NEW) | NOW(NEWER) | NOW(NEWEST)},
 };
-const unsigned g_sweep_scenario_count = sizeof(g_sweep_scenarios) / sizeof(g_sweep_scenarios[0]);
+const struct sweep_group SWEEP_COMMON = {SCENARIOS, sizeof(SCENARIOS) / sizeof(SCENARIOS[0])};
+
+// ----------------------------------------------------------------------- all of them
+
+const struct powercut_scenario *sweep_at(unsigned i)
+{
+    static const struct sweep_group *const GROUPS[] = {&SWEEP_COMMON, &SWEEP_SIGNED, &SWEEP_STAGE,
+                                                       &SWEEP_REPAIR, &SWEEP_NVS};
+    for (size_t g = 0; g < sizeof(GROUPS) / sizeof(GROUPS[0]); g++) {
+        if (i < GROUPS[g]->count) {
+            return &GROUPS[g]->scenarios[i];
+        }
+        i -= GROUPS[g]->count;
+    }
+    return NULL;
+}
 
 const struct powercut_scenario *sweep_find(const char *name)
 {
-    for (unsigned i = 0; i < g_sweep_scenario_count; i++) {
-        if (strcmp(g_sweep_scenarios[i].name, name) == 0) {
-            return &g_sweep_scenarios[i];
-        }
+    const struct powercut_scenario *found = NULL;
+    for (unsigned i = 0; (found = sweep_at(i)) && strcmp(found->name, name) != 0; i++) {
     }
-    return NULL;
+    return found;
 }

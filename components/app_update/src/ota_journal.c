@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "boot_handover.h"
+#include "esp_rom_crc.h"
 #include "ota_private.h"
 
 #define RECORD_MAGIC   0x5041544Fu // chosen: "OTAP"
@@ -116,8 +117,9 @@ static uint32_t record_offset(const struct esp_ota_journal *journal, uint32_t in
 // Bound to its header: a record never counts under another one.
 static uint32_t record_crc(const struct esp_ota_journal *journal, const struct record *record)
 {
-    uint32_t crc = ota_tail_crc(0, &journal->header_crc, sizeof(journal->header_crc));
-    return ota_tail_crc(crc, record, record_len(&journal->identity) - 4);
+    uint32_t crc =
+        esp_rom_crc32_le(0, (const uint8_t *)&journal->header_crc, sizeof(journal->header_crc));
+    return esp_rom_crc32_le(crc, (const uint8_t *)record, record_len(&journal->identity) - 4);
 }
 
 static uint8_t *crc_of(const struct esp_ota_journal *journal, struct record *record)
@@ -280,7 +282,8 @@ static esp_err_t add_in_new_sector(struct esp_ota_journal *journal,
     next.needs_new_sector = false;
     ota_tail_prepare(next.slot, &header, OTA_TAIL_JOURNAL, next.generation);
     encode_identity(&next.identity, &header);
-    next.header_crc = ota_tail_crc(0, &header, offsetof(struct ota_tail_header, crc));
+    next.header_crc =
+        esp_rom_crc32_le(0, (const uint8_t *)&header, offsetof(struct ota_tail_header, crc));
     esp_err_t err = ota_tail_erase(next.slot, next.sector);
     if (err == ESP_OK) {
         err = program_record(&next, progress);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "esp_log.h"
+#include "esp_rom_crc.h"
 #include "flash_ops.h"
 
 static const char *TAG = "esp_ota_ops";
@@ -41,22 +42,9 @@ bool ota_tail_has_room(const esp_partition_t *slot, uint32_t len)
     return slot->size >= ESP_OTA_JOURNAL_LEN + OTA_TAIL_SECTOR && len <= ota_tail_offset(slot);
 }
 
-uint32_t ota_tail_crc(uint32_t crc, const void *data, size_t len)
-{
-    const uint8_t *bytes = data;
-    crc = ~crc;
-    while (len-- > 0) {
-        crc ^= *bytes++;
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc >> 1 ^ (0xEDB88320u & (0u - (crc & 1)));
-        }
-    }
-    return ~crc;
-}
-
 static uint32_t header_crc(const struct ota_tail_header *header)
 {
-    return ota_tail_crc(0, header, offsetof(struct ota_tail_header, crc));
+    return esp_rom_crc32_le(0, (const uint8_t *)header, offsetof(struct ota_tail_header, crc));
 }
 
 static bool is_our_magic(uint32_t magic)

@@ -65,9 +65,6 @@ uint32_t ota_tail_offset(const esp_partition_t *slot);
 // Whether slot can have a tail behind len bytes.
 bool ota_tail_has_room(const esp_partition_t *slot, uint32_t len);
 
-// Continues a CRC-32; start with 0.
-uint32_t ota_tail_crc(uint32_t crc, const void *data, size_t len);
-
 // Reads the header in charge. *sector: where it stands, or OTA_TAIL_NONE, and then *header is undefined.
 esp_err_t ota_tail_read(const esp_partition_t *slot, struct ota_tail_header *header,
                         int *sector) ESP_MUST_CHECK;

@@ -82,7 +82,8 @@ struct boot_request {
 /**
  * Decides one boot. The decision is complete in every case, also when nothing boots.
  * @return ESP_OK, even when nothing is bootable (see booted); ESP_ERR_INVALID_SIZE: otadata is smaller than 0x2000;
- *         or the flash or eFuse error that stopped the decision
+ *         or the error of reading the records. What cannot be written or burnt is logged and stops nothing: a device with a
+ *         defective sector or fuse boots all the same
  * Cut: at most one record is lost (see otadata_write); the next boot decides with what is left.
  */
 esp_err_t boot_select(const struct boot_request *request, struct boot_decision *out) ESP_MUST_CHECK;

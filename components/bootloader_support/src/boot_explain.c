@@ -329,6 +329,14 @@ static esp_err_t erase_record(esp_flash_t *chip, uint32_t otadata, int index)
     return err == ESP_OK ? esp_flash_sync(chip) : err;
 }
 
+// A record with a wrong CRC may read differently each time, if a power cut left it so; it counts as little as before.
+static bool is_unchanged(const esp_ota_select_entry_t *now, const esp_ota_select_entry_t *before)
+{
+    bool is_torn = now->crc != otadata_crc(now->ota_seq);
+    bool was_torn = before->crc != otadata_crc(before->ota_seq);
+    return memcmp(now, before, sizeof(*now)) == 0 || (is_torn && was_torn);
+}
+
 esp_err_t boot_repair(const struct boot_request *request,
                       const struct boot_explanation *explanation)
 {
@@ -338,7 +346,9 @@ esp_err_t boot_repair(const struct boot_request *request,
         return ESP_OK;
     }
     esp_err_t err = otadata_read(request->chip, otadata, records);
-    if (err == ESP_OK && memcmp(records, explanation->boots[0].before, sizeof(records)) != 0) {
+    const esp_ota_select_entry_t *before = explanation->boots[0].before;
+    if (err == ESP_OK &&
+        !(is_unchanged(&records[0], &before[0]) && is_unchanged(&records[1], &before[1]))) {
         ESP_LOGE(TAG, "otadata has changed since it was looked at; nothing is repaired");
         return ESP_ERR_INVALID_STATE;
     }

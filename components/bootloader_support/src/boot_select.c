@@ -21,15 +21,15 @@ struct selection {
 
 // ----------------------------------------------------------------------- helpers
 
-static esp_err_t rewrite_record(struct selection *s, int index, uint32_t state)
+// What cannot be written does not keep the device from booting: otadata_write() has told, and the decision is the same.
+static void rewrite_record(struct selection *s, int index, uint32_t state)
 {
     s->decision->after[index].ota_state = state;
     s->decision->tally[index] = (struct boot_tally){.is_usable = true}; // its sector is erased
-    if (s->request->dry_run) {
-        return ESP_OK;
+    if (!s->request->dry_run) {
+        ESP_IGNORE_ERROR(otadata_write(s->request->chip, s->request->slots->otadata.offset, index,
+                                       &s->decision->after[index]));
     }
-    return otadata_write(s->request->chip, s->request->slots->otadata.offset, index,
-                         &s->decision->after[index]);
 }
 
 static esp_partition_pos_t position_of(const struct boot_slots *slots, int index)
@@ -65,18 +65,19 @@ static bool is_new_enough(const struct boot_request *request, int index)
            (read_secure_version(request, index, &version) && version >= request->secure_version);
 }
 
-static esp_err_t burn_version_of(struct selection *s, int index)
+// The next power-on tries again where it fails.
+static void burn_version_of(struct selection *s, int index)
 {
+    const struct boot_request *request = s->request;
     uint32_t version = 0;
-    if (!s->request->anti_rollback || !read_secure_version(s->request, index, &version) ||
+    if (!request->anti_rollback || !read_secure_version(request, index, &version) ||
         version <= s->decision->secure_version) {
-        return ESP_OK;
+        return;
     }
-    s->decision->secure_version = version;
-    if (s->request->dry_run || !s->request->burn_secure_version) {
-        return ESP_OK;
+    bool burns = !request->dry_run && request->burn_secure_version;
+    if (!burns || request->burn_secure_version(request->burn_context, version) == ESP_OK) {
+        s->decision->secure_version = version;
     }
-    return s->request->burn_secure_version(s->request->burn_context, version);
 }
 
 // ----------------------------------------------------------------------- step 1: otadata names an index
@@ -111,18 +112,14 @@ static bool may_try_again(const struct selection *s, int index)
            index == otadata_active(s->decision->after);
 }
 
-static esp_err_t abort_unconfirmed(struct selection *s)
+static void abort_unconfirmed(struct selection *s)
 {
     for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
         if (s->decision->after[i].ota_state == ESP_OTA_IMG_PENDING_VERIFY && !may_try_again(s, i)) {
-            esp_err_t err = rewrite_record(s, i, ESP_OTA_IMG_ABORTED);
-            if (err != ESP_OK) {
-                return err;
-            }
+            rewrite_record(s, i, ESP_OTA_IMG_ABORTED);
             s->has_aborted = true;
         }
     }
-    return ESP_OK;
 }
 
 /** Whether an image would start: as a try of it would find. */
@@ -151,22 +148,22 @@ static bool has_alternative(const struct selection *s, int active)
 }
 
 // Extension: gives up an image that was started too often without saying that it is healthy.
-static esp_err_t break_crash_loop(struct selection *s)
+static void break_crash_loop(struct selection *s)
 {
     int active = otadata_active(s->decision->after);
     if (s->request->crash_limit == 0 || active == OTADATA_NONE ||
         s->request->slots->ota_count == 0) {
-        return ESP_OK;
+        return;
     }
     const struct boot_tally *tally = &s->decision->tally[active];
     uint32_t state = s->decision->after[active].ota_state;
     bool is_decided = state != ESP_OTA_IMG_NEW && state != ESP_OTA_IMG_PENDING_VERIFY;
     if (!is_decided || !tally->is_usable ||
         tally->starts - tally->healthy < s->request->crash_limit || !has_alternative(s, active)) {
-        return ESP_OK;
+        return;
     }
     s->has_crashed = true;
-    return rewrite_record(s, active, ESP_OTA_IMG_ABORTED);
+    rewrite_record(s, active, ESP_OTA_IMG_ABORTED);
 }
 
 // Why a record is followed or not, unless an image was given up just now.
@@ -184,7 +181,7 @@ static void choose_default(struct selection *s, enum boot_reason reason)
     s->decision->reason = reason;
 }
 
-static esp_err_t follow_record(struct selection *s, int active)
+static void follow_record(struct selection *s, int active)
 {
     const esp_ota_select_entry_t *record = &s->decision->after[active];
     int slot = (int)otadata_slot(record->ota_seq, s->request->slots->ota_count);
@@ -192,9 +189,10 @@ static esp_err_t follow_record(struct selection *s, int active)
     s->decision->reason = reason_or(s, BOOT_REASON_RECORD);
     s->followed = active;
     if (s->request->rollback && record->ota_state == ESP_OTA_IMG_NEW) {
-        return rewrite_record(s, active, ESP_OTA_IMG_PENDING_VERIFY);
+        rewrite_record(s, active, ESP_OTA_IMG_PENDING_VERIFY);
+    } else if (record->ota_state == ESP_OTA_IMG_VALID) {
+        burn_version_of(s, slot);
     }
-    return record->ota_state == ESP_OTA_IMG_VALID ? burn_version_of(s, slot) : ESP_OK;
 }
 
 // A record whose application is too old counts as if it were not there.
@@ -212,43 +210,44 @@ static int active_and_new_enough(const struct selection *s)
     return otadata_active(records);
 }
 
-static esp_err_t choose_with_anti_rollback(struct selection *s)
+static void choose_with_anti_rollback(struct selection *s)
 {
     const esp_ota_select_entry_t *records = s->decision->after;
     s->decision->selected = BOOT_INDEX_FACTORY;
     if (otadata_is_blank(&records[0]) && otadata_is_blank(&records[1])) {
         s->is_initial = true;
         s->decision->reason = BOOT_REASON_NO_RECORD;
-        return ESP_OK;
+        return;
     }
     int active = active_and_new_enough(s);
     if (active == OTADATA_NONE) {
         s->decision->reason = reason_or(s, BOOT_REASON_NO_RECORD);
-        return ESP_OK;
+        return;
     }
-    return follow_record(s, active);
+    follow_record(s, active);
 }
 
-static esp_err_t choose_by_records(struct selection *s)
+static void choose_by_records(struct selection *s)
 {
     const esp_ota_select_entry_t *records = s->decision->after;
     if (s->request->anti_rollback) {
-        return choose_with_anti_rollback(s);
+        choose_with_anti_rollback(s);
+        return;
     }
     if ((otadata_is_bad(&records[0]) && otadata_is_bad(&records[1])) ||
         s->request->slots->ota_count == 0) {
         choose_default(s, reason_or(s, BOOT_REASON_NO_RECORD));
         s->is_initial = s->decision->selected == 0 && otadata_is_blank(&records[0]) &&
                         otadata_is_blank(&records[1]);
-        return ESP_OK;
+        return;
     }
     int active = otadata_active(records);
     if (active != OTADATA_NONE) {
-        return follow_record(s, active);
+        follow_record(s, active);
+        return;
     }
     s->decision->selected = BOOT_INDEX_FACTORY;
     s->decision->reason = BOOT_REASON_BAD_CRC;
-    return ESP_OK;
 }
 
 static esp_err_t read_records(const struct boot_request *request,
@@ -284,13 +283,15 @@ static esp_err_t choose_index(struct selection *s)
     }
     memcpy(decision->after, decision->before, sizeof(decision->after));
     err = read_tallies(s);
-    if (err == ESP_OK && (request->rollback || request->anti_rollback)) {
-        err = abort_unconfirmed(s);
+    if (err != ESP_OK) {
+        return err;
     }
-    if (err == ESP_OK) {
-        err = break_crash_loop(s);
+    if (request->rollback || request->anti_rollback) {
+        abort_unconfirmed(s);
     }
-    return err == ESP_OK ? choose_by_records(s) : err;
+    break_crash_loop(s);
+    choose_by_records(s);
+    return ESP_OK;
 }
 
 // ----------------------------------------------------------------------- step 2: the first that loads
@@ -344,23 +345,23 @@ static void explain_start(struct boot_decision *decision)
 }
 
 // Extension: what starts is counted, if a record named it.
-static esp_err_t count_start(struct selection *s)
+static void count_start(struct selection *s)
 {
     struct boot_decision *decision = s->decision;
     if (!counts_starts(s->request) || s->followed == OTADATA_NONE ||
         decision->booted != decision->selected) {
-        return ESP_OK;
+        return;
     }
     struct boot_tally *tally = &decision->tally[s->followed];
     if (s->request->dry_run) {
         tally->starts += tally->is_usable && tally->starts < BOOT_TALLY_MAX;
-        return ESP_OK;
+        return;
     }
-    return boot_tally_count_start(s->request->chip, s->request->slots->otadata.offset, s->followed,
-                                  tally);
+    ESP_IGNORE_ERROR(boot_tally_count_start(s->request->chip, s->request->slots->otadata.offset,
+                                            s->followed, tally)); // then it does not count
 }
 
-static esp_err_t create_first_record(struct selection *s)
+static void create_first_record(struct selection *s)
 {
     struct boot_decision *decision = s->decision;
     esp_ota_select_entry_t *record = &decision->after[0];
@@ -368,8 +369,8 @@ static esp_err_t create_first_record(struct selection *s)
     record->ota_seq = (uint32_t)decision->booted + 1;
     record->crc = otadata_crc(record->ota_seq);
     decision->has_created_record = true;
-    esp_err_t err = rewrite_record(s, 0, ESP_OTA_IMG_VALID);
-    return err == ESP_OK ? burn_version_of(s, decision->booted) : err;
+    rewrite_record(s, 0, ESP_OTA_IMG_VALID);
+    burn_version_of(s, decision->booted);
 }
 
 esp_err_t boot_select(const struct boot_request *request, struct boot_decision *out)
@@ -386,9 +387,12 @@ esp_err_t boot_select(const struct boot_request *request, struct boot_decision *
     bool has_started = start_from(&s, out->selected);
     explain_start(out);
     if (has_started && s.is_initial && out->booted >= 0) {
-        err = create_first_record(&s);
+        create_first_record(&s);
     }
-    return err == ESP_OK && has_started ? count_start(&s) : err;
+    if (has_started) {
+        count_start(&s);
+    }
+    return ESP_OK;
 }
 
 // ----------------------------------------------------------------------- words

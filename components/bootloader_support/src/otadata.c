@@ -2,22 +2,19 @@
 
 #include <string.h>
 
+#include "byte_order.h"
 #include "esp_log.h"
+#include "esp_rom_crc.h"
 #include "flash_ops.h"
 
 static const char *TAG = "otadata";
 
-#define CRC_POLYNOMIAL 0xEDB88320u // fact: CRC-32 as in zlib, reflected
-#define CRC_START      0u          // fact: SPEC.md "otadata": register starts at 0, final inversion
-
 uint32_t otadata_crc(uint32_t seq)
 {
-    uint32_t crc =
-        CRC_START ^ seq; // the four bytes, least significant first, enter one after the other
-    for (int bit = 0; bit < 32; bit++) {
-        crc = crc & 1 ? crc >> 1 ^ CRC_POLYNOMIAL : crc >> 1;
-    }
-    return ~crc;
+    uint8_t bytes[4];
+    store_le32(bytes, seq);
+    return esp_rom_crc32_le(UINT32_MAX, bytes,
+                            sizeof(bytes)); // fact: SPEC.md "otadata": register starts at 0
 }
 
 static bool is_crc_right(const esp_ota_select_entry_t *record)

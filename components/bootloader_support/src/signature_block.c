@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include "byte_order.h"
+#include "esp_rom_crc.h"
+
 #define MAGIC         0xE7u // fact: SPEC.md "Signatures", block
 #define VERSION_RSA   2u
 #define VERSION_EC    3u
@@ -87,37 +90,11 @@ uint32_t signature_sector_offset(uint32_t len)
 
 // ----------------------------------------------------------------------- bytes and numbers
 
-static uint32_t load32(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-           (uint32_t)bytes[3] << 24;
-}
-
-static void store32(uint8_t *bytes, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        bytes[i] = (uint8_t)(value >> 8 * i);
-    }
-}
-
 static void copy_reversed(uint8_t *to, const uint8_t *from, uint32_t len)
 {
     for (uint32_t i = 0; i < len; i++) {
         to[i] = from[len - 1 - i];
     }
-}
-
-// fact: CRC-32 as in zlib, unlike that of otadata
-static uint32_t crc32(const uint8_t *bytes, uint32_t len)
-{
-    uint32_t crc = UINT32_MAX;
-    for (uint32_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc & 1 ? crc >> 1 ^ 0xEDB88320u : crc >> 1;
-        }
-    }
-    return ~crc;
 }
 
 static bool is_erased(const uint8_t *bytes, uint32_t len)
@@ -158,7 +135,7 @@ static enum signature_block_fault check_frame(const uint8_t *bytes, enum signatu
     if (bytes[0] != MAGIC) {
         return SIGNATURE_BLOCK_BAD_MAGIC;
     }
-    if (load32(bytes + CRC_AT) != crc32(bytes, CRC_AT)) {
+    if (load_le32(bytes + CRC_AT) != esp_rom_crc32_le(0, bytes, CRC_AT)) {
         return SIGNATURE_BLOCK_BAD_CRC;
     }
     if (!signature_scheme_is_v2(scheme) || bytes[1] != layout->version) {
@@ -180,7 +157,7 @@ static void read_fields(const uint8_t *bytes, enum signature_scheme scheme,
     memcpy(block->image_digest, bytes + DIGEST_AT, layout->digest_len);
     if (scheme == SIGNATURE_RSA) {
         copy_reversed(block->key.n, bytes + RSA_N_AT, SIGNATURE_RSA_LEN);
-        block->key.e = load32(bytes + RSA_E_AT);
+        block->key.e = load_le32(bytes + RSA_E_AT);
         copy_reversed(block->value.rsa, bytes + RSA_SIG_AT, SIGNATURE_RSA_LEN);
         return;
     }
@@ -230,25 +207,25 @@ static void put_precomputed(uint8_t *bytes)
     uint32_t n[RSA_WORDS];
     uint32_t r[RSA_WORDS] = {1};
     for (uint32_t i = 0; i < RSA_WORDS; i++) {
-        n[i] = load32(bytes + RSA_N_AT + 4 * i);
+        n[i] = load_le32(bytes + RSA_N_AT + 4 * i);
     }
     for (uint32_t bit = 0; bit < RSA_BITS_OF_R; bit++) {
         double_modulo(r, n);
     }
     for (uint32_t i = 0; i < RSA_WORDS; i++) {
-        store32(bytes + RSA_R_AT + 4 * i, r[i]);
+        store_le32(bytes + RSA_R_AT + 4 * i, r[i]);
     }
     uint32_t inverse = n[0]; // right in three bits; each step of Newton's method doubles them
     for (int step = 0; step < 4; step++) {
         inverse *= 2 - n[0] * inverse;
     }
-    store32(bytes + RSA_M_AT, 0u - inverse);
+    store_le32(bytes + RSA_M_AT, 0u - inverse);
 }
 
 static void put_rsa(const struct signature_block *block, uint8_t *bytes)
 {
     copy_reversed(bytes + RSA_N_AT, block->key.n, SIGNATURE_RSA_LEN);
-    store32(bytes + RSA_E_AT, block->key.e);
+    store_le32(bytes + RSA_E_AT, block->key.e);
     put_precomputed(bytes);
     copy_reversed(bytes + RSA_SIG_AT, block->value.rsa, SIGNATURE_RSA_LEN);
 }
@@ -284,7 +261,7 @@ esp_err_t signature_block_encode(const struct signature_block *block,
     } else {
         put_ecdsa(block, layout, bytes);
     }
-    store32(bytes + CRC_AT, crc32(bytes, CRC_AT));
+    store_le32(bytes + CRC_AT, esp_rom_crc32_le(0, bytes, CRC_AT));
     return ESP_OK;
 }
 
@@ -316,7 +293,7 @@ esp_err_t signature_key_digest(const struct signature_key *key,
 
 bool signature_v1_parse(const uint8_t bytes[SIGNATURE_V1_LEN], struct signature_value *value)
 {
-    if (load32(bytes) != 0) {
+    if (load_le32(bytes) != 0) {
         return false;
     }
     memset(value, 0, sizeof(*value));
@@ -327,7 +304,7 @@ bool signature_v1_parse(const uint8_t bytes[SIGNATURE_V1_LEN], struct signature_
 
 void signature_v1_encode(const struct signature_value *value, uint8_t bytes[SIGNATURE_V1_LEN])
 {
-    store32(bytes, 0);
+    store_le32(bytes, 0);
     memcpy(bytes + 4, value->r, V1_NUMBER);
     memcpy(bytes + 4 + V1_NUMBER, value->s, V1_NUMBER);
 }

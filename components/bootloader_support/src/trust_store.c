@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "byte_order.h"
 #include "esp_log.h"
+#include "esp_rom_crc.h"
 #include "flash_ops.h"
 
 static const char *TAG = "trust_store";
@@ -21,35 +23,11 @@ static const char *TAG = "trust_store";
 
 // ----------------------------------------------------------------------- bytes
 
-static uint32_t load32(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-           (uint32_t)bytes[3] << 24;
-}
-
-static void store32(uint8_t *bytes, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        bytes[i] = (uint8_t)(value >> 8 * i);
-    }
-}
-
-static uint32_t crc32(const uint8_t *bytes, uint32_t len)
-{
-    uint32_t crc = UINT32_MAX;
-    for (uint32_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc & 1 ? crc >> 1 ^ 0xEDB88320u : crc >> 1;
-        }
-    }
-    return ~crc;
-}
-
 static bool is_known_form(const uint8_t *bytes)
 {
-    return load32(bytes) == MAGIC && load32(bytes + 4) == (VERSION | TRUST_RECORD_LEN << 16) &&
-           load32(bytes + CRC_AT) == crc32(bytes, CRC_AT);
+    return load_le32(bytes) == MAGIC &&
+           load_le32(bytes + 4) == (VERSION | TRUST_RECORD_LEN << 16) &&
+           load_le32(bytes + CRC_AT) == esp_rom_crc32_le(0, bytes, CRC_AT);
 }
 
 bool trust_record_parse(const uint8_t bytes[TRUST_RECORD_LEN], struct trust_record *record)
@@ -58,13 +36,13 @@ bool trust_record_parse(const uint8_t bytes[TRUST_RECORD_LEN], struct trust_reco
         return false;
     }
     struct trust_record read = {
-        .sequence = load32(bytes + 8),
-        .flags = load32(bytes + 12),
+        .sequence = load_le32(bytes + 8),
+        .flags = load_le32(bytes + 12),
         .threshold = bytes[16],
         .trusted_count = bytes[17],
         .revoked_count = bytes[18],
-        .min_len = load32(bytes + 20),
-        .max_len = load32(bytes + 24),
+        .min_len = load_le32(bytes + 20),
+        .max_len = load_le32(bytes + 24),
     };
     if (read.sequence == 0 || read.flags > TRUST_STORE_FLAGS_ALL ||
         read.trusted_count > TRUST_KEY_MAX || read.revoked_count > TRUST_KEY_MAX ||
@@ -80,18 +58,18 @@ bool trust_record_parse(const uint8_t bytes[TRUST_RECORD_LEN], struct trust_reco
 void trust_record_encode(const struct trust_record *record, uint8_t bytes[TRUST_RECORD_LEN])
 {
     memset(bytes, 0, TRUST_RECORD_LEN);
-    store32(bytes, MAGIC);
-    store32(bytes + 4, VERSION | TRUST_RECORD_LEN << 16);
-    store32(bytes + 8, record->sequence);
-    store32(bytes + 12, record->flags);
+    store_le32(bytes, MAGIC);
+    store_le32(bytes + 4, VERSION | TRUST_RECORD_LEN << 16);
+    store_le32(bytes + 8, record->sequence);
+    store_le32(bytes + 12, record->flags);
     bytes[16] = record->threshold;
     bytes[17] = record->trusted_count;
     bytes[18] = record->revoked_count;
-    store32(bytes + 20, record->min_len);
-    store32(bytes + 24, record->max_len);
+    store_le32(bytes + 20, record->min_len);
+    store_le32(bytes + 24, record->max_len);
     memcpy(bytes + TRUSTED_AT, record->trusted, (size_t)record->trusted_count * DIGEST_LEN);
     memcpy(bytes + REVOKED_AT, record->revoked, (size_t)record->revoked_count * DIGEST_LEN);
-    store32(bytes + CRC_AT, crc32(bytes, CRC_AT));
+    store_le32(bytes + CRC_AT, esp_rom_crc32_le(0, bytes, CRC_AT));
 }
 
 // ----------------------------------------------------------------------- flash

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "byte_order.h"
+#include "esp_rom_crc.h"
 #include "image_encode.h"
 #include "image_verify.h"
 #include "signer.h"
@@ -153,15 +155,7 @@ static void refuses_every_changed_byte_that_the_crc_covers(void **state)
 
 static void repair_crc(uint8_t *block)
 {
-    uint32_t crc = UINT32_MAX;
-    for (uint32_t i = 0; i < CRC_AT; i++) {
-        crc ^= block[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc & 1 ? crc >> 1 ^ 0xEDB88320u : crc >> 1;
-        }
-    }
-    crc = ~crc;
-    memcpy(block + CRC_AT, &crc, sizeof(crc));
+    store_le32(block + CRC_AT, esp_rom_crc32_le(0, block, CRC_AT));
 }
 
 // What the key digest covers is untrusted, what the signature is made of is wrong; the rest is reserved, and the digest

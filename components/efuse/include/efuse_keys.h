@@ -37,7 +37,7 @@ esp_err_t efuse_key_read(uint32_t slot, struct efuse_key_slot *out) ESP_MUST_CHE
  * Writes a digest into a slot, for ever. The same digest again is ESP_OK and completes what a cut left.
  * @param digest  SHA-256 of the key; a chip that keeps 16 bytes takes the first 16
  * Errors: ESP_ERR_INVALID_ARG (no such slot, or a digest of zeros), ESP_ERR_INVALID_STATE (another digest, or a part of one,
- * stands there, or the slot is revoked), ESP_FAIL (not readable or writable).
+ * stands there, or the slot is revoked), ESP_FAIL (not readable or writable, or it does not read back).
  * Cut: some bits of the digest are set and the slot does not count as present; the same call completes it.
  */
 esp_err_t efuse_key_write(uint32_t slot, const uint8_t digest[EFUSE_KEY_DIGEST_LEN]) ESP_MUST_CHECK;

@@ -35,7 +35,7 @@ bool esp_efuse_check_secure_version(uint32_t secure_version);
 /**
  * Raises the device's secure version; never lowers it, a smaller or equal one is ESP_OK without effect.
  * Errors: ESP_ERR_INVALID_ARG (above efuse_secure_version_max()), ESP_ERR_NOT_SUPPORTED (the device has no eFuses),
- * ESP_FAIL (they could not be read or written).
+ * ESP_FAIL (they could not be read or written, or do not read back).
  * Cut: the version is anything from the old to the new one; the same call completes it.
  */
 esp_err_t esp_efuse_update_secure_version(uint32_t secure_version) ESP_MUST_CHECK;

@@ -118,6 +118,13 @@ esp_err_t efuse_key_write(uint32_t slot, const uint8_t digest[EFUSE_KEY_DIGEST_L
         return err;
     }
     err = efuse_default->ops->burn(efuse_default, digest_field(slot), digest);
+    if (err == ESP_OK) {
+        err = efuse_key_read(slot, &found);
+    }
+    if (err == ESP_OK && memcmp(found.digest, digest, found.digest_len) != 0) {
+        ESP_LOGE(TAG, "key slot %" PRIu32 " does not hold the digest that was burnt", slot);
+        err = ESP_FAIL;
+    }
     return err == ESP_OK ? burn_flag(EFUSE_KEY_PRESENT, slot) : err;
 }
 

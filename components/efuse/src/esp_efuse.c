@@ -111,7 +111,13 @@ esp_err_t esp_efuse_update_secure_version(uint32_t secure_version)
     if (err != ESP_OK || count_ones(bits) >= secure_version) {
         return err;
     }
-    return burn_number(EFUSE_SECURE_VERSION, raise_to(bits, secure_version));
+    err = burn_number(EFUSE_SECURE_VERSION, raise_to(bits, secure_version));
+    if (err == ESP_OK && esp_efuse_read_secure_version() < secure_version) {
+        ESP_LOGE(TAG, "secure version %" PRIu32 " was burnt and does not read back",
+                 secure_version);
+        err = ESP_FAIL;
+    }
+    return err;
 }
 
 bool esp_efuse_get_digest_revoke(unsigned num_digest)

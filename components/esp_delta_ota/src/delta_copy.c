@@ -106,8 +106,25 @@ static bool find_true_target(const struct delta_decoder *decoder, const struct t
            memcmp(bytes, truth, unit->len) == 0;
 }
 
+// Whether it is none of the recent corrections up to this one. The same content tends to be corrected alike.
+static bool decide_later(struct delta_decoder *decoder, const struct transfer *t, unsigned at,
+                         int answer)
+{
+    uint32_t place = t->unit.kind << 3 | at;
+    uint32_t content = delta_unit_content(decoder->layout.arch, &t->unit, t->old_word);
+    struct delta_decision decision = {
+        .hash_count = 4,
+        .hashes = {delta_hash(0x6000 | place, 0), delta_hash(decoder->recent[at], content),
+                   delta_hash(0x6100 | t->unit.kind, decoder->recent[at]),
+                   delta_hash(0x6200 | place, decoder->last_places)},
+        .weight_set = RECENT_WEIGHT_SET + at,
+    };
+    return delta_model_decide(&decoder->model, &decision, answer) != 0;
+}
+
 // How far the target is from the predicted one. Neighbours tend to be wrong by the same distance, so recent ones come first.
-static uint32_t decide_correction(struct delta_decoder *decoder, unsigned kind, uint32_t answer)
+static uint32_t decide_correction(struct delta_decoder *decoder, const struct transfer *t,
+                                  uint32_t answer)
 {
     uint32_t *recent = decoder->recent;
     unsigned wanted = 0;
@@ -115,10 +132,10 @@ static uint32_t decide_correction(struct delta_decoder *decoder, unsigned kind, 
         wanted++;
     }
     unsigned at = 0;
-    while (at < DECODER_RECENT &&
-           delta_model_decide_one(&decoder->model, &decoder->is_recent[kind][at], wanted > at)) {
+    while (at < DECODER_RECENT && decide_later(decoder, t, at, wanted > at)) {
         at++;
     }
+    decoder->last_places = (decoder->last_places << 4 | at) & 0xFF;
     uint32_t correction = at < DECODER_RECENT ? recent[at] : 0;
     if (at == DECODER_RECENT) {
         correction = delta_model_signed(&decoder->model, &decoder->correction, answer);
@@ -138,7 +155,7 @@ static bool correct_target(struct delta_decoder *decoder, struct transfer *t, co
     if (!delta_model_decide_one(&decoder->model, &decoder->is_field[kind], is_field)) {
         return false;
     }
-    target = t->target + decide_correction(decoder, kind, target - t->target);
+    target = t->target + decide_correction(decoder, t, target - t->target);
     // out of reach: a damaged patch, which the digest at the end tells; the bytes stay as they are
     (void)delta_unit_aim(decoder->layout.arch, &t->unit, t->bytes, t->pc, target);
     return true;

@@ -9,7 +9,7 @@
 
 static const char *TAG = "esp_delta_ota";
 
-#define WEIGHT_SETS (LITERAL_WEIGHT_SETS + UNIT_KINDS * 2 + UNIT_KINDS)
+#define WEIGHT_SETS (RECENT_WEIGHT_SET + DECODER_RECENT)
 
 // ----------------------------------------------------------------------- set-up
 
@@ -28,9 +28,6 @@ static void init_slots(struct delta_decoder *decoder)
     }
     for (unsigned kind = 0; kind < UNIT_KINDS; kind++) {
         decoder->is_field[kind] = COMPACT_INITIAL;
-        for (unsigned i = 0; i < DECODER_RECENT; i++) {
-            decoder->is_recent[kind][i] = COMPACT_INITIAL;
-        }
         for (unsigned i = 0; i < UNIT_LEN_MAX; i++) {
             decoder->is_equal[kind][i][0] = COMPACT_INITIAL;
             decoder->is_equal[kind][i][1] = COMPACT_INITIAL;

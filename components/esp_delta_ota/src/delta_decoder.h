@@ -20,6 +20,7 @@
 #define DECODER_RECENT      8  // corrections remembered
 #define LITERAL_WEIGHT_SETS 8
 #define FLAG_HISTORIES      8
+#define RECENT_WEIGHT_SET   (LITERAL_WEIGHT_SETS + UNIT_KINDS * 3) // the first of DECODER_RECENT
 
 enum delta_phase {
     DELTA_START, // how many regions
@@ -104,11 +105,11 @@ struct delta_decoder {
     uint32_t
         history; // lowest bit: whether the last unit was as predicted; before it the earlier ones
     uint32_t recent[DECODER_RECENT]; // corrections, last used first
+    uint32_t last_places;            // of the last two corrections in that list, 4 bits each
     struct delta_literal_state literal;
 
     delta_precise flags[UNIT_KINDS][2][FLAG_HISTORIES];
     delta_compact is_field[UNIT_KINDS];
-    delta_compact is_recent[UNIT_KINDS][DECODER_RECENT];
     delta_compact is_equal[UNIT_KINDS][UNIT_LEN_MAX][2];
     delta_compact is_from_new;
     struct delta_number literal_count, copy_count, seek, distance, map_gap, correction;

@@ -2,6 +2,7 @@
 
 #include "delta_decoder.h"
 #include "esp_delta_patch.h"
+#include "esp_rom_crc.h"
 
 #define FLAG_CHECKSUM     0x01
 #define FLAG_DIGEST       0x02
@@ -9,19 +10,6 @@
 #define FLAGS_KNOWN       0x07
 
 #define POOL_UNIT 16 // slots counted together in the header
-
-// CRC-32 as in zlib, bit by bit: 60 bytes once a patch.
-static uint32_t crc32_of(const uint8_t *bytes, size_t len)
-{
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
-        }
-    }
-    return ~crc;
-}
 
 static void read_fields(const uint8_t *bytes, struct esp_delta_patch *patch)
 {
@@ -61,7 +49,7 @@ esp_err_t esp_delta_patch_parse(const uint8_t *bytes, size_t len, struct esp_del
         return ESP_ERR_INVALID_SIZE;
     }
     if (delta_load(bytes, 4) != ESP_DELTA_PATCH_MAGIC ||
-        delta_load(bytes + 60, 4) != crc32_of(bytes, 60)) {
+        delta_load(bytes + 60, 4) != esp_rom_crc32_le(0, bytes, 60)) {
         return ESP_ERR_INVALID_RESPONSE;
     }
     if (bytes[4] != ESP_DELTA_PATCH_VERSION || (bytes[6] & ~FLAGS_KNOWN)) {
@@ -95,7 +83,7 @@ void esp_delta_patch_encode(const struct esp_delta_patch *patch,
     delta_store(bytes + 26, 2, patch->extension_len);
     memcpy(bytes + 28, patch->old_digest, ESP_DELTA_PATCH_DIGEST_LEN);
     memcpy(bytes + 44, patch->new_digest, ESP_DELTA_PATCH_DIGEST_LEN);
-    delta_store(bytes + 60, 4, crc32_of(bytes, 60));
+    delta_store(bytes + 60, 4, esp_rom_crc32_le(0, bytes, 60));
 }
 
 size_t esp_delta_patch_memory(const struct esp_delta_patch *patch)

@@ -128,8 +128,9 @@ void delta_model_init(struct delta_model *model, unsigned inputs_max, delta_comp
     }
 }
 
-static delta_compact *pool_slot(const struct delta_model *model, uint32_t hash)
+static delta_compact *pool_slot(const struct delta_model *model, uint32_t hash, bool is_content)
 {
+    hash = is_content ? hash / 4 : (1u << 30) + (hash - hash / 4);
     return &model->pool[(uint64_t)hash * model->pool_len >> 32];
 }
 
@@ -157,7 +158,7 @@ int delta_model_decide(struct delta_model *model, const struct delta_decision *d
     int32_t base = (int32_t)(WEIGHT_ONE * 4 / 3 / count);
     for (unsigned i = 0; i < count; i++) {
         if (i >= direct) {
-            slots[i] = pool_slot(model, decision->hashes[i - direct]);
+            slots[i] = pool_slot(model, decision->hashes[i - direct], direct && i == direct);
             probability = compact_probability(*slots[i]);
         }
         opinions[i] = opinion_of(probability);
@@ -236,6 +237,8 @@ uint32_t delta_model_number(struct delta_model *model, struct delta_number *numb
             unsigned row = length < NUMBER_MANTISSA ? length : NUMBER_MANTISSA - 1;
             unsigned column = length - i == 1 ? 0 : 1 + (value & 1);
             bit = delta_model_decide_one(model, &number->top_bits[row][column], bit);
+        } else if (i < NUMBER_LOW) {
+            bit = delta_model_decide_one(model, &number->low_bits[i][value & 1], bit);
         } else {
             bit = delta_range_decide(&model->range, RANGE_ONE / 2, bit);
         }

@@ -25,9 +25,12 @@ typedef uint16_t delta_compact;
 // Numbers are coded as their length in bits, then the bits. Each use has its own slots.
 #define NUMBER_LENGTHS  33
 #define NUMBER_MANTISSA 24 // chosen: lengths above share slots
+#define NUMBER_LOW      4
 struct delta_number {
     delta_compact is_longer[NUMBER_LENGTHS];
     delta_compact top_bits[NUMBER_MANTISSA][3]; // the two bits behind the leading one
+    delta_compact low_bits[NUMBER_LOW]
+                          [2]; // the lowest, each by the one above: many numbers are multiples
 };
 
 struct delta_model {
@@ -38,7 +41,8 @@ struct delta_model {
     int32_t *weights; // inputs_max for each weight set, 16.16 fixed point
 };
 
-// One decision under several contexts.
+// One decision under several contexts. With a direct slot the first hash is the unit's content, of which there are so many that
+// they are kept in a quarter of the pool of their own.
 struct delta_decision {
     delta_precise *direct; // its own slot; NULL: only hashed ones
     unsigned hash_count;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "byte_order.h"
 #include "esp_log.h"
 
 static const char TAG[] = "esp_encrypted_img";
@@ -92,15 +93,10 @@ static esp_err_t open_content_key(struct encrypted_image *image)
     return ESP_OK;
 }
 
-static uint32_t load32(const uint8_t *bytes)
-{
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
 static esp_err_t begin_data(struct encrypted_image *image)
 {
     struct crypto_hash hash;
-    image->len = load32(image->header + ENCRYPTED_LEN_OFFSET);
+    image->len = load_le32(image->header + ENCRYPTED_LEN_OFFSET);
     if (image->len > image->max_output) {
         ESP_LOGE(TAG, "the image of %u bytes is larger than the %llu allowed", (unsigned)image->len,
                  (unsigned long long)image->max_output);

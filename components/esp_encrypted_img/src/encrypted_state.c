@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "byte_order.h"
 #include "encrypted_image.h"
 #include "ota_stage.h"
 
@@ -32,18 +33,6 @@ static const char PAD_INFO[] = "pad";
 #define MAC_LEN         16
 #define STATE_LEN       (MAC_OFFSET + MAC_LEN)
 _Static_assert(STATE_LEN <= OTA_STAGE_STATE_MAX, "the state must fit");
-
-static void store32(uint8_t *bytes, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        bytes[i] = (uint8_t)(value >> 8 * i);
-    }
-}
-
-static uint32_t load32(const uint8_t *bytes)
-{
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
 
 /** Covers, or uncovers, the secret part of a state under its authentication code. */
 static bool apply_pad(const uint8_t secret[CRYPTO_SECRET_LEN], uint8_t state[STATE_LEN])
@@ -76,8 +65,8 @@ static void encode(const struct encrypted_image *image, uint8_t state[STATE_LEN]
     CRYPTO->gcm_save(image->gcm, &gcm);
     memcpy(state, MAGIC, sizeof(MAGIC));
     memcpy(state + DIGEST_OFFSET, image->header_digest, CRYPTO_SHA256_LEN);
-    store32(state + LEN_OFFSET, image->len);
-    store32(state + POSITION_OFFSET, image->position);
+    store_le32(state + LEN_OFFSET, image->len);
+    store_le32(state + POSITION_OFFSET, image->position);
     memcpy(state + TAG_OFFSET, image->tag, ENCRYPTED_TAG_LEN);
     memcpy(state + COUNTER_OFFSET, gcm.first_counter, CRYPTO_AES_BLOCK_LEN);
     memcpy(state + GHASH_OFFSET, gcm.ghash, CRYPTO_AES_BLOCK_LEN);
@@ -124,8 +113,8 @@ static bool decode(struct encrypted_image *image, const uint8_t state[STATE_LEN]
 {
     struct crypto_gcm_state gcm;
     memcpy(image->header_digest, state + DIGEST_OFFSET, CRYPTO_SHA256_LEN);
-    image->len = load32(state + LEN_OFFSET);
-    image->position = load32(state + POSITION_OFFSET);
+    image->len = load_le32(state + LEN_OFFSET);
+    image->position = load_le32(state + POSITION_OFFSET);
     memcpy(image->tag, state + TAG_OFFSET, ENCRYPTED_TAG_LEN);
     memcpy(gcm.first_counter, state + COUNTER_OFFSET, CRYPTO_AES_BLOCK_LEN);
     memcpy(gcm.ghash, state + GHASH_OFFSET, CRYPTO_AES_BLOCK_LEN);
@@ -146,8 +135,8 @@ esp_err_t encrypted_image_restore(struct encrypted_image *image, const uint8_t *
         return ESP_ERR_INVALID_ARG;
     }
     memcpy(copy, state, STATE_LEN);
-    bool is_restored = open_state(image, copy) && load32(copy + LEN_OFFSET) <= image->max_output &&
-                       decode(image, copy);
+    bool is_restored = open_state(image, copy) &&
+                       load_le32(copy + LEN_OFFSET) <= image->max_output && decode(image, copy);
     CRYPTO->wipe(copy, sizeof(copy));
     return is_restored ? ESP_OK : ESP_ERR_INVALID_ARG;
 }

@@ -2,20 +2,11 @@
 
 #include <string.h>
 
+#include "esp_rom_crc.h"
+
 uint32_t nvs_format_crc(const void *bytes, size_t len)
 {
-    // Of each half byte. The polynomial, 0xEDB88320, is the entry of 8.
-    static const uint32_t TABLE[16] = {0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC,
-                                       0x76DC4190, 0x6B6B51F4, 0x4DB26158, 0x5005713C,
-                                       0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C,
-                                       0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
-    const uint8_t *at = bytes;
-    uint32_t crc = 0; // fact: esp_rom_crc32_le(UINT32_MAX, ...) inverts its start value
-    for (size_t i = 0; i < len; i++) {
-        crc = TABLE[(crc ^ at[i]) & 15] ^ crc >> 4;
-        crc = TABLE[(crc ^ at[i] >> 4) & 15] ^ crc >> 4;
-    }
-    return ~crc;
+    return esp_rom_crc32_le(UINT32_MAX, bytes, (uint32_t)len); // fact: the start value is inverted
 }
 
 uint32_t nvs_format_header_crc(const struct nvs_page_header *header)

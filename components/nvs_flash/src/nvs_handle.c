@@ -230,16 +230,19 @@ esp_err_t nvs_commit(nvs_handle_t handle)
                          : err;
 }
 
+static esp_err_t enter_for_key(nvs_handle_t handle, const char *key, bool writes, struct call *call)
+{
+    esp_err_t err = check_key(key);
+    return err == ESP_OK ? enter(handle, writes, call) : err;
+}
+
 // ---- Setters ---------------------------------------------------------------------------------------
 
 static esp_err_t set(nvs_handle_t handle, const char *key, uint8_t type, const void *data,
                      size_t len)
 {
     struct call call;
-    esp_err_t err = check_key(key);
-    if (err == ESP_OK) {
-        err = enter(handle, true, &call);
-    }
+    esp_err_t err = enter_for_key(handle, key, true, &call);
     return err == ESP_OK ? leave(&call, nvs_value_set(&call.scope, key, type, data, (uint32_t)len))
                          : err;
 }
@@ -259,6 +262,18 @@ static esp_err_t find(const struct call *call, const char *key, nvs_type_t type,
                                                                         : ESP_ERR_NVS_TYPE_MISMATCH;
 }
 
+// Enters and finds the value of a key; entered only when it is there.
+static esp_err_t enter_at(nvs_handle_t handle, const char *key, nvs_type_t type, bool writes,
+                          struct call *call, struct nvs_item *item)
+{
+    esp_err_t err = enter_for_key(handle, key, writes, call);
+    if (err != ESP_OK) {
+        return err;
+    }
+    err = find(call, key, type, item);
+    return err == ESP_OK ? ESP_OK : leave(call, err);
+}
+
 static esp_err_t get(nvs_handle_t handle, const char *key, uint8_t type, void *data, size_t len)
 {
     struct call call;
@@ -266,18 +281,12 @@ static esp_err_t get(nvs_handle_t handle, const char *key, uint8_t type, void *d
     if (!data) {
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = check_key(key);
-    if (err == ESP_OK) {
-        err = enter(handle, false, &call);
-    }
+    esp_err_t err = enter_at(handle, key, (nvs_type_t)type, false, &call, &item);
     if (err != ESP_OK) {
         return err;
     }
-    err = find(&call, key, (nvs_type_t)type, &item);
-    if (err == ESP_OK) {
-        memcpy(data, item.entry.u.value, len);
-    }
-    return leave(&call, err);
+    memcpy(data, item.entry.u.value, len);
+    return leave(&call, ESP_OK);
 }
 
 // One setter and one getter for each integer type.
@@ -318,14 +327,10 @@ esp_err_t nvs_set_blob(nvs_handle_t handle, const char *key, const void *value, 
     if (!value && length > 0) {
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = check_key(key);
-    if (err == ESP_OK) {
-        err = enter(handle, true, &call);
-    }
-    if (err != ESP_OK) {
-        return err;
-    }
-    return leave(&call, nvs_value_set_blob(&call.scope, key, value ? value : "", length));
+    esp_err_t err = enter_for_key(handle, key, true, &call);
+    return err == ESP_OK
+               ? leave(&call, nvs_value_set_blob(&call.scope, key, value ? value : "", length))
+               : err;
 }
 
 // Reads into memory of our own first: the caller's is left alone when the value turns out to be damaged.
@@ -355,24 +360,18 @@ static esp_err_t get_bytes(nvs_handle_t handle, const char *key, nvs_type_t type
     if (!length) {
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = check_key(key);
-    if (err == ESP_OK) {
-        err = enter(handle, false, &call);
-    }
+    esp_err_t err = enter_at(handle, key, type, false, &call, &item);
     if (err != ESP_OK) {
         return err;
     }
-    err = find(&call, key, type, &item);
-    if (err == ESP_OK) {
-        size_t len = nvs_value_len(&item);
-        if (out && *length < len) {
-            err = ESP_ERR_NVS_INVALID_LENGTH;
-        } else if (out) {
-            err = read_whole(&call, &item, type, out, len);
-        }
-        if (err == ESP_OK || err == ESP_ERR_NVS_INVALID_LENGTH) {
-            *length = len;
-        }
+    size_t len = nvs_value_len(&item);
+    if (out && *length < len) {
+        err = ESP_ERR_NVS_INVALID_LENGTH;
+    } else if (out) {
+        err = read_whole(&call, &item, type, out, len);
+    }
+    if (err == ESP_OK || err == ESP_ERR_NVS_INVALID_LENGTH) {
+        *length = len;
     }
     return leave(&call, err);
 }
@@ -391,18 +390,11 @@ esp_err_t nvs_find_key(nvs_handle_t handle, const char *key, nvs_type_t *out_typ
 {
     struct call call;
     struct nvs_item item;
-    esp_err_t err = check_key(key);
-    if (err == ESP_OK) {
-        err = enter(handle, false, &call);
-    }
-    if (err != ESP_OK) {
-        return err;
-    }
-    err = find(&call, key, NVS_TYPE_ANY, &item);
+    esp_err_t err = enter_at(handle, key, NVS_TYPE_ANY, false, &call, &item);
     if (err == ESP_OK && out_type) {
         *out_type = (nvs_type_t)nvs_format_public_type(item.entry.type);
     }
-    return leave(&call, err);
+    return err == ESP_OK ? leave(&call, ESP_OK) : err;
 }
 
 // ---- Erasing ---------------------------------------------------------------------------------------
@@ -411,15 +403,8 @@ esp_err_t nvs_erase_key(nvs_handle_t handle, const char *key)
 {
     struct call call;
     struct nvs_item item;
-    esp_err_t err = check_key(key);
-    if (err == ESP_OK) {
-        err = enter(handle, true, &call);
-    }
-    if (err != ESP_OK) {
-        return err;
-    }
-    err = find(&call, key, NVS_TYPE_ANY, &item);
-    return leave(&call, err == ESP_OK ? nvs_value_erase(&call.scope, &item) : err);
+    esp_err_t err = enter_at(handle, key, NVS_TYPE_ANY, true, &call, &item);
+    return err == ESP_OK ? leave(&call, nvs_value_erase(&call.scope, &item)) : err;
 }
 
 esp_err_t nvs_erase_all(nvs_handle_t handle)

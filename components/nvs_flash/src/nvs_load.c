@@ -38,7 +38,8 @@ static esp_err_t load_pages(struct nvs_storage *storage)
     return ESP_OK;
 }
 
-// Entries of an encrypted partition are there, and not one makes sense. They must not be erased as damaged.
+// Entries of an encrypted partition are there, and not one makes sense. They must not be erased as damaged. A single one may be
+// the first of all, whose write was cut.
 static esp_err_t check_readable(const struct nvs_storage *storage)
 {
     struct nvs_item item = {0};
@@ -47,7 +48,7 @@ static esp_err_t check_readable(const struct nvs_storage *storage)
         written += nvs_page_count_written(storage->order[i]);
     }
     esp_err_t err = nvs_storage_next(storage, &item);
-    if (err == ESP_ERR_NVS_NOT_FOUND && written > 0) {
+    if (err == ESP_ERR_NVS_NOT_FOUND && written > 1) {
         ESP_LOGE(TAG,
                  "not one of %u entries in partition %s is readable: it is encrypted, which is not "
                  "supported, or damaged",
@@ -89,6 +90,9 @@ static esp_err_t finish_moves(struct nvs_storage *storage)
         if (err == ESP_OK && !storage->is_read_only) {
             err = nvs_page_settle(page, storage->scratch);
         }
+        if (err == ESP_OK && !storage->is_read_only) { // a cut may have left the mark half set
+            err = nvs_page_set_state(page, NVS_PAGE_FREEING);
+        }
         if (err == ESP_OK && !storage->is_read_only) {
             err = nvs_storage_move_page(storage, page);
         }
@@ -102,6 +106,9 @@ static esp_err_t settle_pages(struct nvs_storage *storage)
     esp_err_t err = ESP_OK;
     for (uint32_t i = 0; i < storage->live_count && err == ESP_OK; i++) {
         err = nvs_page_settle(storage->order[i], storage->scratch);
+        if (err == ESP_OK) {
+            err = nvs_page_refresh(storage->order[i], storage->scratch);
+        }
     }
     return err;
 }

@@ -121,6 +121,7 @@ esp_err_t nvs_page_load(struct nvs_page *page)
     }
     page->state = header.state;
     page->seq = header.seq;
+    page->is_erased = false;
     page->next_free = 0;
     memset(page->states, 0xFF, sizeof(page->states));
     if (header.state == NVS_PAGE_EMPTY) {
@@ -195,15 +196,26 @@ static esp_err_t judge(const struct nvs_page *page, uint32_t index, void *scratc
     return err == ESP_ERR_NVS_NOT_FOUND ? ESP_OK : err;
 }
 
+// An entry whose state was never written has no data behind it. It is made unusable before its state changes: a cut in that
+// could leave a state that reads as written now and as erased later.
+static esp_err_t drop_torn_entry(struct nvs_page *page, uint32_t index)
+{
+    static const uint8_t ZEROS[NVS_ENTRY_SIZE];
+    esp_err_t err = program(page, entry_at(page, index), ZEROS, sizeof(ZEROS));
+    return err == ESP_OK ? nvs_page_erase_item(page, index, 1, false) : err;
+}
+
 esp_err_t nvs_page_settle(struct nvs_page *page, void *scratch)
 {
     uint32_t span = 1;
     for (uint32_t i = 0; i < page->next_free; i += span) {
         enum nvs_entry_state state = get_state(page, i);
-        bool is_bad = state == NVS_ENTRY_EMPTY;
+        bool is_bad = false;
         esp_err_t err = ESP_OK;
         span = 1;
-        if (state == NVS_ENTRY_WRITTEN) {
+        if (state == NVS_ENTRY_EMPTY) {
+            err = drop_torn_entry(page, i);
+        } else if (state == NVS_ENTRY_WRITTEN) {
             err = judge(page, i, scratch, &span, &is_bad);
         }
         if (err == ESP_OK && is_bad) {
@@ -214,6 +226,55 @@ esp_err_t nvs_page_settle(struct nvs_page *page, void *scratch)
         }
     }
     return ESP_OK;
+}
+
+// The last item that is there; *index is NVS_ENTRY_COUNT if there is none.
+static esp_err_t find_last(const struct nvs_page *page, uint32_t *index, struct nvs_entry *entry)
+{
+    uint32_t at = 0;
+    esp_err_t err;
+    struct nvs_entry found;
+    *index = NVS_ENTRY_COUNT;
+    while ((err = nvs_page_next(page, &at, &found)) == ESP_OK) {
+        *index = at;
+        *entry = found;
+        at += found.span;
+    }
+    return err == ESP_ERR_NVS_NOT_FOUND ? ESP_OK : err;
+}
+
+static esp_err_t refresh_item(const struct nvs_page *page, uint32_t index,
+                              const struct nvs_entry *entry, void *scratch)
+{
+    uint32_t len = nvs_format_has_data(entry->type) ? entry->u.data.size : 0;
+    esp_err_t err = program(page, entry_at(page, index), entry, sizeof(*entry));
+    if (err == ESP_OK && len > 0) {
+        err = nvs_page_read_data(page, index, entry, scratch);
+    }
+    return err == ESP_OK && len > 0 ? program(page, entry_at(page, index + 1), scratch, len) : err;
+}
+
+esp_err_t nvs_page_refresh(struct nvs_page *page, void *scratch)
+{
+    struct nvs_page_header header;
+    struct nvs_entry entry;
+    uint32_t last;
+    if (page->is_read_only) {
+        return ESP_OK;
+    }
+    esp_err_t err = esp_partition_read(page->partition, page->offset, &header, sizeof(header));
+    if (err == ESP_OK) {
+        header.state = page->state;
+        err = program(page, page->offset, &header, sizeof(header));
+    }
+    if (err == ESP_OK) {
+        err = program(page, page->offset + NVS_STATES_AT, page->states, sizeof(page->states));
+    }
+    if (err == ESP_OK) {
+        err = find_last(page, &last, &entry);
+    }
+    return err == ESP_OK && last < NVS_ENTRY_COUNT ? refresh_item(page, last, &entry, scratch)
+                                                   : err;
 }
 
 // ---- Writing ---------------------------------------------------------------------------------------
@@ -306,13 +367,15 @@ esp_err_t nvs_page_discard(struct nvs_page *page)
     err = esp_partition_erase_range(page->partition, page->offset, NVS_PAGE_SIZE);
     if (err == ESP_OK) {
         page->state = NVS_PAGE_EMPTY;
+        page->is_erased = true;
     }
     return err;
 }
 
 esp_err_t nvs_page_activate(struct nvs_page *page, uint32_t seq)
 {
-    esp_err_t err = page->state == NVS_PAGE_EMPTY ? ESP_OK : nvs_page_discard(page);
+    esp_err_t err =
+        page->state == NVS_PAGE_EMPTY && page->is_erased ? ESP_OK : nvs_page_discard(page);
     if (err != ESP_OK) {
         return err;
     }
@@ -321,6 +384,7 @@ esp_err_t nvs_page_activate(struct nvs_page *page, uint32_t seq)
     memset(header.unused, 0xFF, sizeof(header.unused));
     header.crc = nvs_format_header_crc(&header);
     page->state = NVS_PAGE_ACTIVE;
+    page->is_erased = false;
     page->seq = seq;
     page->next_free = 0;
     memset(page->states, 0xFF, sizeof(page->states));

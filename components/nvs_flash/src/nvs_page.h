@@ -15,6 +15,8 @@ struct nvs_page {
     uint32_t seq;
     uint32_t next_free; // entries from here on are blank; 0 in an empty page
     uint8_t states[NVS_STATES_LEN];
+    bool
+        is_erased; // since this page was loaded: what looks blank may else be what a cut erase left
     bool is_read_only;
 };
 
@@ -53,6 +55,13 @@ esp_err_t nvs_page_read_data(const struct nvs_page *page, uint32_t index,
 esp_err_t nvs_page_settle(struct nvs_page *page, void *scratch) ESP_MUST_CHECK;
 
 /**
+ * Programs once more what a power cut may have left half done: header, states and the last item. Bits that only looked as they
+ * should, and would decay later, are firm then.
+ * @param scratch  NVS_DATA_MAX bytes
+ */
+esp_err_t nvs_page_refresh(struct nvs_page *page, void *scratch) ESP_MUST_CHECK;
+
+/**
  * Appends an item and reads it back. There must be room.
  * @param entry    complete, CRC included
  * @param data     entry->u.data.size bytes if the type has data
@@ -70,7 +79,8 @@ esp_err_t nvs_page_erase_item(struct nvs_page *page, uint32_t index, uint32_t sp
 /** A step to a state with fewer bits. Cut: the old state or the new one, as the step is one bit. */
 esp_err_t nvs_page_set_state(struct nvs_page *page, uint32_t state) ESP_MUST_CHECK;
 
-/** Begins an empty or void page, which is erased first. Cut: it is empty, void or active. */
+/** Begins an empty or void page, which is erased first unless that was done since it was loaded. Cut: it is empty, void or
+ *  active. */
 esp_err_t nvs_page_activate(struct nvs_page *page, uint32_t seq) ESP_MUST_CHECK;
 
 /** Empties a page. Cut: it is as it was, void, or empty; never something in between. */

@@ -1,7 +1,9 @@
 #include "sim_efuse_format.h"
-#include "chip_traits.h"
 
 #include <string.h>
+
+#include "chip_traits.h"
+#include "esp_rom_crc.h"
 
 #define MAGIC_LEN              8u
 #define FORMAT_VERSION         1u
@@ -42,18 +44,6 @@ static void put_u16(uint8_t *bytes, uint16_t value)
 static uint16_t get_u16(const uint8_t *bytes)
 {
     return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
-static uint32_t crc32_of(const uint8_t *bytes, size_t len)
-{
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc & 1 ? crc >> 1 ^ 0xEDB88320u : crc >> 1;
-        }
-    }
-    return ~crc;
 }
 
 static bool has_recovery_bootloader(esp_chip_id_t chip_id)
@@ -128,7 +118,7 @@ esp_err_t sim_efuse_encode(const struct chip_identity *chip, uint8_t bytes[SIM_E
     put_u16(bytes + CHIP_ID_OFFSET, chip->chip_id);
     put_u16(bytes + CHIP_REV_OFFSET, chip->chip_rev);
     put_u16(bytes + BLK_REV_OFFSET, chip->blk_rev);
-    uint32_t crc = crc32_of(bytes, CRC_OFFSET);
+    uint32_t crc = esp_rom_crc32_le(0, bytes, CRC_OFFSET);
     put_u16(bytes + CRC_OFFSET, (uint16_t)crc);
     put_u16(bytes + CRC_OFFSET + 2, (uint16_t)(crc >> 16));
     bytes[FLAGS_OFFSET] = (uint8_t)(chip->ignore_max_chip_rev << FLAG_IGNORE_MAX_CHIP_REV |
@@ -142,7 +132,7 @@ esp_err_t sim_efuse_parse(const uint8_t bytes[SIM_EFUSE_SIZE], struct chip_ident
         return ESP_ERR_NOT_SUPPORTED;
     }
     uint32_t crc = get_u16(bytes + CRC_OFFSET) | (uint32_t)get_u16(bytes + CRC_OFFSET + 2) << 16;
-    if (crc != crc32_of(bytes, CRC_OFFSET)) {
+    if (crc != esp_rom_crc32_le(0, bytes, CRC_OFFSET)) {
         return ESP_ERR_INVALID_CRC;
     }
     if (get_u16(bytes + VERSION_OFFSET) != FORMAT_VERSION) {

@@ -17,9 +17,10 @@
 extern "C" {
 #endif
 
-#define NOR_CUT_EXIT 42 // exit code of a life whose power was cut
-#define NOR_CUT_MAX  8  // power cuts of one plan
-#define NOR_BAD_MAX  4  // stuck bits, and failing sectors
+#define NOR_CUT_EXIT     42 // exit code of a life whose power was cut
+#define NOR_CUT_MAX      8  // power cuts of one plan
+#define NOR_BAD_MAX      4  // stuck bits, and failing sectors
+#define NOR_WRITABLE_MAX 8
 
 /** What stands on flash when the power goes in an operation. */
 enum nor_tear {
@@ -94,10 +95,13 @@ struct nor_shared {
     enum nor_operation last_operation; // and where:
     uint32_t last_address;
     uint32_t last_len;
-    uint32_t protected_from; // programs and erases in between are noted in trespass
-    uint32_t protected_to;
-    uint32_t trespass;    // address of the first, 0: none
-    bool has_decay_in[2]; // weak bits decayed: outside and inside of watch_from .. watch_to
+    struct {
+        uint32_t from;
+        uint32_t to;
+    } writable[NOR_WRITABLE_MAX]; // programs and erases elsewhere are noted in trespass
+    uint32_t writable_count;      // 0: anywhere
+    uint32_t trespass;            // address of the first, 0: none
+    bool has_decay_in[2];         // weak bits decayed: outside and inside of watch_from .. watch_to
     uint32_t watch_from;
     uint32_t watch_to;
 };
@@ -136,6 +140,9 @@ void nor_physics_restore(struct nor_physics *physics, const uint8_t *bytes);
 
 /** From now on nor_physics_restore() starts from what stands there. */
 void nor_physics_adopt(struct nor_physics *physics);
+
+/** The power goes while nothing is written: of a cache, what was not synced is there or lost, by this seed. */
+void nor_physics_power_off(struct nor_physics *physics, uint32_t seed);
 
 /** The power comes on: a new life begins, and weak bits whose time has come decay. */
 void nor_physics_power_on(struct nor_physics *physics);

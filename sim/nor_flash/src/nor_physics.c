@@ -211,6 +211,16 @@ static bool is_in_bad_sector(struct nor_physics *p, uint32_t address, uint32_t l
     return false;
 }
 
+static bool is_writable(const struct nor_shared *shared, uint32_t address, uint32_t len)
+{
+    bool is_inside = shared->writable_count == 0;
+    for (uint32_t i = 0; i < shared->writable_count; i++) {
+        is_inside = is_inside || (address >= shared->writable[i].from &&
+                                  address + len <= shared->writable[i].to);
+    }
+    return is_inside;
+}
+
 // data NULL: an erase. Whether the chip refuses the operation; does not return when the power goes in it.
 static bool is_refused(struct nor_physics *p, uint32_t address, const uint8_t *data, uint32_t len)
 {
@@ -223,8 +233,7 @@ static bool is_refused(struct nor_physics *p, uint32_t address, const uint8_t *d
     if (p->observer) {
         p->observer(p->observer_context, op, address, len);
     }
-    if (address < shared->protected_to && shared->protected_from < address + len &&
-        !shared->trespass) {
+    if (!is_writable(shared, address, len) && !shared->trespass) {
         shared->trespass = address ? address : 1;
     }
     if (shared->cuts_done < shared->cut_count &&
@@ -422,6 +431,13 @@ static bool decay_sector(struct nor_physics *p, uint32_t sector)
     }
     p->due[sector] = 0;
     return flipped != 0;
+}
+
+void nor_physics_power_off(struct nor_physics *physics, uint32_t seed)
+{
+    if (physics->shared->has_cache) {
+        lose_cache(physics, seed);
+    }
 }
 
 void nor_physics_power_on(struct nor_physics *physics)

@@ -202,6 +202,21 @@ static void what_was_not_synced_may_be_lost_by_a_cut(void **state)
     assert_in_range(lost, 1, 15);
 }
 
+static void what_was_not_synced_may_be_lost_between_operations_too(void **state)
+{
+    (void)state;
+    static const uint8_t data[SECTOR] = {0};
+    unsigned lost = 0;
+    for (uint32_t seed = 0; seed < 16; seed++) {
+        nor_physics_restore(s_chip, s_blank);
+        s_chip->shared->has_cache = true;
+        assert_false(live(data, sizeof(data)));
+        nor_physics_power_off(s_chip, seed);
+        lost += memcmp(s_chip->cells, s_blank, SECTOR) == 0;
+    }
+    assert_in_range(lost, 1, 15);
+}
+
 static void what_was_synced_stays(void **state)
 {
     (void)state;
@@ -214,8 +229,25 @@ static void what_was_synced_stays(void **state)
         s_chip->shared->cuts[0] = (struct nor_cut){2, NOR_TEAR_BEFORE, seed};
         s_chip->shared->cut_count = 1;
         assert_true(live(data, sizeof(data)));
+        nor_physics_power_off(s_chip, seed);
         assert_memory_equal(s_chip->cells, data, SECTOR);
     }
+}
+
+static void only_writes_outside_of_what_is_writable_are_noted(void **state)
+{
+    (void)state;
+    static const uint8_t data[SECTOR] = {0};
+    nor_physics_restore(s_chip, s_blank);
+    assert_false(live(data, sizeof(data)));
+    assert_int_equal(s_chip->shared->trespass, 0);
+    s_chip->shared->writable_count = 1;
+    s_chip->shared->writable[0].to = SECTOR;
+    assert_false(live(data, sizeof(data)));
+    assert_int_equal(s_chip->shared->trespass, 0);
+    s_chip->shared->writable[0].to = SECTOR - 1;
+    assert_false(live(data, sizeof(data)));
+    assert_int_not_equal(s_chip->shared->trespass, 0);
 }
 
 static void stuck_bits_bad_sectors_read_errors_and_wear_answer_as_set(void **state)
@@ -269,7 +301,9 @@ int main(void)
         cmocka_unit_test(programming_again_makes_unstable_and_weak_bits_firm),
         cmocka_unit_test(weak_bits_look_right_at_first_and_decay_within_five_power_ons),
         cmocka_unit_test(what_was_not_synced_may_be_lost_by_a_cut),
+        cmocka_unit_test(what_was_not_synced_may_be_lost_between_operations_too),
         cmocka_unit_test(what_was_synced_stays),
+        cmocka_unit_test(only_writes_outside_of_what_is_writable_are_noted),
         cmocka_unit_test(stuck_bits_bad_sectors_read_errors_and_wear_answer_as_set),
         cmocka_unit_test(refuses_to_raise_a_bit),
     };

@@ -3,12 +3,15 @@
  *
  * A life is a process, from power-on to its end or to a cut inside the flash driver; flash outlives it. A case is a scenario and
  * the cuts of its lives; it goes on, life after life, until the device has what it wants. After every life an image that verifies
- * must have booted, one of those that may boot, and the one otadata names; flash outside of the passive slot and otadata must be
- * as it was; and in the end the goal must be reached. One process runs one case at a time; sweeps use several processes.
+ * must have booted, one of those that may boot, and the one otadata names; if the life before ended well, it is the one that
+ * life chose. Nothing but the passive slot and otadata may have been written to. In the end the goal must be reached. One process runs one case at a time; sweeps use several processes.
  */
 #pragma once
 
+#include <stdio.h>
+
 #include "boot_select.h"
+#include "esp_partition.h"
 #include "nor_physics.h"
 
 #ifdef __cplusplus
@@ -18,6 +21,7 @@ extern "C" {
 #define POWERCUT_IMAGE_MAX 8 // images in a world; number 0 means none
 #define POWERCUT_TEXT_LEN  160
 #define POWERCUT_LIFE_MAX  40 // lives of a case until the goal counts as not reached
+#define POWERCUT_TRIES     6  // lives of a case on a defective medium
 
 /** What the application does when it runs. */
 enum powercut_wish {
@@ -38,6 +42,7 @@ enum powercut_way {
     POWERCUT_WHOLE,      // esp_ota_begin(OTA_SIZE_UNKNOWN)
     POWERCUT_HTTPS,      // esp_https_ota() with its journal, from a server in memory
     POWERCUT_HTTPS_BULK,
+    POWERCUT_AHEAD, // sequential, and esp_ota_erase_ahead() whenever there is time
     POWERCUT_WAY_COUNT,
 };
 
@@ -68,6 +73,33 @@ struct powercut_world {
                    uint32_t len); // plain to flash; NULL: as it is
 };
 
+struct powercut_life;
+struct powercut_scenario;
+
+#define POWERCUT_RANGE_MAX 3
+
+/** What a scenario adds to the device, the application and the checks that all share; zero: nothing. */
+struct powercut_extra {
+    /** Puts more onto the flash that was laid out, as it stands there. In the process that runs the cases. false: it does not
+     *  fit */
+    bool (*put)(const struct powercut_scenario *scenario, uint8_t *bytes);
+    /** At every power-on, before the bootloader decides. May fail the life with POWERCUT_FAIL(). */
+    void (*power_on)(const struct powercut_scenario *scenario, struct boot_handover *handover,
+                     struct boot_request *request, struct powercut_life *life);
+    /** The application in place of wish, which it may call with powercut_act(). Sets life->has_goal. */
+    esp_err_t (*act)(const struct powercut_scenario *scenario, uint32_t number,
+                     struct powercut_life *life);
+    /** Flash that may change beside slots and otadata. In critical ones double cuts are dense, as in records and journal. */
+    struct powercut_range {
+        uint32_t from;
+        uint32_t to;
+        bool is_critical;
+    } changes[POWERCUT_RANGE_MAX];
+    bool keeps_otadata;     // it must not change
+    bool is_records_only;   // slots must not change
+    bool has_wrong_otadata; // it may name what is not whole, and one slot twice
+};
+
 struct powercut_scenario {
     const char *name;
     const struct powercut_world *world;
@@ -78,9 +110,11 @@ struct powercut_scenario {
     bool has_cache;     // the medium loses what was not synced
     bool is_unmapped;   // flash is read with read operations
     bool may_fail_once; // the application's first life may end with an error
-    uint8_t factory;    // image there; 0: blank, if there is such a partition
-    uint8_t slots[16];  // image in each OTA slot; 0: blank
-    uint32_t seq[2];    // of the records; 0: empty
+    bool
+        is_defective; // so is the medium: every life may end with an error, and the goal need not be reached
+    uint8_t factory;   // image there; 0: blank, if there is such a partition
+    uint8_t slots[16]; // image in each OTA slot; 0: blank
+    uint32_t seq[2];   // of the records; 0: empty
     uint32_t states[2];
     uint8_t goal;     // image that runs in the end; of a crash loop: that is rolled back to
     uint8_t served;   // image of the update; 0: the goal
@@ -88,6 +122,7 @@ struct powercut_scenario {
     uint32_t
         window_from; // cuts in operations between these may leave nothing that boots: hardware's open window
     uint32_t window_to;
+    const struct powercut_extra *extra; // NULL: nothing
 };
 
 /** What one life did. Shared with the process that lived it. */
@@ -97,11 +132,27 @@ struct powercut_life {
     enum boot_reason reason;
     bool has_acted; // the application ran to its end
     bool has_goal;
+    uint8_t promised; // image that boots next, as the application was told; 0: nothing
     esp_err_t result; // of what the application did
     bool was_cut;
     uint32_t operations;             // of the case so far
     char failure[POWERCUT_TEXT_LEN]; // empty: none
 };
+
+/** Notes what is wrong with a life; only in the process that lives it. */
+#define POWERCUT_FAIL(life, ...)                                                                   \
+    (void)snprintf((life)->failure, sizeof((life)->failure), __VA_ARGS__)
+
+/** What the application does by its scenario's wish. */
+esp_err_t powercut_act(const struct powercut_scenario *scenario, uint32_t number,
+                       struct powercut_life *life) ESP_MUST_CHECK;
+
+/** Writes an update into the next slot by hand and chooses it; with final, it is staged there and copied to final. */
+esp_err_t powercut_update(const struct powercut_image *image, enum powercut_way way,
+                          const esp_partition_t *final) ESP_MUST_CHECK;
+
+/** Whether flash holds these bytes, as the judge sees it: no read of the device. is_plain: also on an encrypted device. */
+bool powercut_holds(uint32_t address, const uint8_t *wanted, uint32_t len, bool is_plain);
 
 /** A case: cuts, and later what came of it. */
 struct powercut_case {
@@ -120,6 +171,7 @@ struct powercut_outcome {
     uint32_t recovery;  // power-ons from the last cut until the goal
     uint8_t first_boot; // image at the first power-on after the first cut
     enum boot_reason first_reason;
+    bool was_in_window;   // a cut came in the scenario's window
     uint32_t cut_address; // of the operation of the first cut
     uint32_t cut_len;
     enum nor_operation cut_operation;

@@ -95,7 +95,8 @@ bool powercut_lay_out(const struct powercut_scenario *scenario, uint8_t *bytes)
         is_done = is_done && put_image(world, powercut_find(world, PART_TYPE_APP, 0x10 + i),
                                        scenario->slots[i], bytes);
     }
-    return is_done;
+    const struct powercut_extra *extra = scenario->extra;
+    return is_done && (!extra || !extra->put || extra->put(scenario, bytes));
 }
 
 static bool is_in(const esp_partition_info_t *entry, uint32_t address)
@@ -103,19 +104,94 @@ static bool is_in(const esp_partition_info_t *entry, uint32_t address)
     return address >= entry->pos.offset && address - entry->pos.offset < entry->pos.size;
 }
 
-bool powercut_may_change(const struct powercut_scenario *scenario, uint32_t address)
+static bool is_in_ranges(const struct powercut_extra *extra, uint32_t address, bool critical_only)
+{
+    for (uint32_t i = 0; i < POWERCUT_RANGE_MAX; i++) {
+        const struct powercut_range *range = &extra->changes[i];
+        if (address >= range->from && address < range->to &&
+            (range->is_critical || !critical_only)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void open_range(struct nor_shared *shared, uint32_t from, uint32_t len)
+{
+    shared->writable[shared->writable_count].from = from;
+    shared->writable[shared->writable_count++].to = from + len;
+}
+
+void powercut_open_for_bootloader(const struct powercut_scenario *scenario,
+                                  struct nor_shared *shared)
+{
+    const esp_partition_info_t *otadata = powercut_find(scenario->world, PART_TYPE_DATA, 0);
+    shared->writable_count = 0;
+    open_range(shared, otadata ? otadata->pos.offset : 0, otadata ? otadata->pos.size : 0);
+    for (uint32_t i = 0; scenario->extra && i < POWERCUT_RANGE_MAX; i++) {
+        const struct powercut_range *range = &scenario->extra->changes[i];
+        open_range(shared, range->from, range->to - range->from);
+    }
+}
+
+// The slot behind the one that booted; slots are numbered without gaps.
+static const esp_partition_info_t *passive_slot(const struct powercut_world *world, int booted)
+{
+    const esp_partition_info_t *next =
+        booted >= 0 ? powercut_find(world, PART_TYPE_APP, (uint8_t)(0x10 + booted + 1)) : NULL;
+    return next ? next : powercut_find(world, PART_TYPE_APP, 0x10);
+}
+
+void powercut_open_for_application(const struct powercut_scenario *scenario, int booted,
+                                   struct nor_shared *shared)
 {
     const struct powercut_world *world = scenario->world;
+    const esp_partition_info_t *slot = passive_slot(world, booted);
+    const esp_partition_info_t *storage = powercut_find(world, PART_TYPE_DATA, 6);
+    bool is_about_records = (scenario->extra && scenario->extra->is_records_only) ||
+                            scenario->wish == POWERCUT_MARK_INVALID ||
+                            scenario->wish == POWERCUT_FACTORY ||
+                            scenario->wish == POWERCUT_RESELECT;
+    if (slot && !is_about_records) {
+        open_range(shared, slot->pos.offset, slot->pos.size);
+    }
+    if (storage && scenario->wish == POWERCUT_STAGE) {
+        open_range(shared, storage->pos.offset, storage->pos.size);
+    }
+}
+
+bool powercut_may_change(const struct powercut_scenario *scenario, uint32_t address)
+{
+    static const struct powercut_extra NONE;
+    const struct powercut_world *world = scenario->world;
+    const struct powercut_extra *extra = scenario->extra ? scenario->extra : &NONE;
     for (uint32_t i = 0; i < world->table_count; i++) {
         const esp_partition_info_t *entry = &world->table[i];
-        bool is_slot =
-            entry->type == PART_TYPE_APP && entry->subtype >= 0x10 && entry->subtype < 0x20;
-        bool is_otadata = entry->type == PART_TYPE_DATA && entry->subtype == 0;
+        bool is_slot = !extra->is_records_only && entry->type == PART_TYPE_APP &&
+                       entry->subtype >= 0x10 && entry->subtype < 0x20;
+        bool is_otadata =
+            !extra->keeps_otadata && entry->type == PART_TYPE_DATA && entry->subtype == 0;
         bool is_final = scenario->wish == POWERCUT_STAGE && entry->type == PART_TYPE_DATA &&
                         strncmp((const char *)entry->label, "storage", 16) == 0;
         if ((is_slot || is_otadata || is_final) && is_in(entry, address)) {
             return true;
         }
     }
-    return false;
+    return is_in_ranges(extra, address, false);
+}
+
+// otadata, the last two sectors of a slot, where the journal and the record of a copy stand, and what the scenario says.
+bool powercut_is_critical(const struct powercut_scenario *scenario, uint32_t address)
+{
+    const struct powercut_world *world = scenario->world;
+    for (uint32_t i = 0; i < world->table_count; i++) {
+        const esp_partition_info_t *entry = &world->table[i];
+        bool is_otadata = entry->type == PART_TYPE_DATA && entry->subtype == 0;
+        bool is_tail = entry->type == PART_TYPE_APP &&
+                       address - entry->pos.offset + 2 * FLASH_SECTOR_SIZE >= entry->pos.size;
+        if ((is_otadata || is_tail) && is_in(entry, address)) {
+            return true;
+        }
+    }
+    return scenario->extra && is_in_ranges(scenario->extra, address, true);
 }

@@ -10,12 +10,13 @@
 #include "esp_ota_ext.h"
 #include "esp_ota_ops.h"
 
-#define PIECE 1500u // chosen: not a divisor of a sector
+#define PIECE 1500u  // chosen: not a divisor of a sector
+#define AHEAD 24576u // chosen: several sectors, and no unit of the chip
 
-const char *const POWERCUT_WAY_NAMES[POWERCUT_WAY_COUNT] = {"sequential", "bulk", "whole", "https",
-                                                            "https_bulk"};
+const char *const POWERCUT_WAY_NAMES[POWERCUT_WAY_COUNT] = {"sequential", "bulk",       "whole",
+                                                            "https",      "https_bulk", "ahead"};
 
-#define FAIL(life, ...) (void)snprintf((life)->failure, sizeof((life)->failure), __VA_ARGS__)
+#define FAIL POWERCUT_FAIL
 
 // ----------------------------------------------------------------------- boot
 
@@ -33,8 +34,7 @@ static bool inspect(uint32_t address, uint8_t *buffer, uint32_t len, bool is_pla
     return err == ESP_OK;
 }
 
-// is_plain: also on an encrypted device.
-static bool holds(uint32_t address, const uint8_t *wanted, uint32_t len, bool is_plain)
+bool powercut_holds(uint32_t address, const uint8_t *wanted, uint32_t len, bool is_plain)
 {
     uint8_t chunk[4096];
     for (uint32_t at = 0; at < len; at += sizeof(chunk)) {
@@ -50,7 +50,7 @@ static bool holds(uint32_t address, const uint8_t *wanted, uint32_t len, bool is
 static uint8_t image_at(const struct powercut_world *world, uint32_t address)
 {
     for (uint8_t i = 1; i < world->image_count; i++) {
-        if (holds(address, world->images[i].bytes, world->images[i].len, false)) {
+        if (powercut_holds(address, world->images[i].bytes, world->images[i].len, false)) {
             return i;
         }
     }
@@ -86,6 +86,8 @@ static void judge_boot(const struct powercut_scenario *scenario, const struct no
     (void)boot_index_name(decision->booted, name);
     if (!(scenario->allowed & 1u << life->booted)) {
         FAIL(life, "%s boots from %s", name_of(world, life->booted), name);
+    } else if (scenario->extra && scenario->extra->has_wrong_otadata) {
+        return;
     } else if (decision->selected >= 0 && decision->selected != decision->booted &&
                !shared->has_decay_in[1]) {
         FAIL(life, "otadata names ota_%d, whose image is not whole; %s boots", decision->selected,
@@ -107,11 +109,18 @@ static void boot(const struct powercut_scenario *scenario, struct nor_physics *c
     boot_handover_set(&handover);
     struct boot_slots slots;
     struct boot_decision decision;
-    esp_err_t err = boot_slots_load(&chip->chip, handover.table_offset, &slots);
     struct boot_request request = {.chip = &chip->chip,
                                    .identity = handover.chip,
                                    .slots = &slots,
                                    .rollback = scenario->rollback};
+    if (scenario->extra && scenario->extra->power_on) {
+        scenario->extra->power_on(scenario, &handover, &request, life);
+        boot_handover_set(&handover);
+    }
+    if (life->failure[0]) {
+        return;
+    }
+    esp_err_t err = boot_slots_load(&chip->chip, handover.table_offset, &slots);
     if (err == ESP_OK) {
         err = boot_select(&request, &decision);
     }
@@ -121,8 +130,7 @@ static void boot(const struct powercut_scenario *scenario, struct nor_physics *c
         return;
     }
     judge_boot(scenario, chip->shared, &decision, life);
-    chip->shared->protected_from = decision.partition.offset;
-    chip->shared->protected_to = decision.partition.offset + decision.partition.size;
+    powercut_open_for_application(scenario, decision.booted, chip->shared);
     handover.app_address = decision.partition.offset;
     boot_handover_set(&handover);
 }
@@ -164,12 +172,28 @@ static size_t begin_size(enum powercut_way way, uint32_t len)
                                    : OTA_WITH_SEQUENTIAL_WRITES;
 }
 
-static esp_err_t write_image(esp_ota_handle_t handle, const struct powercut_image *image,
-                             uint32_t len)
+// As an application does that has to wait for every piece.
+static esp_err_t erase_ahead(esp_ota_handle_t handle)
 {
     esp_err_t err = ESP_OK;
+    while (err == ESP_OK) {
+        err = esp_ota_erase_ahead(handle);
+    }
+    return err == ESP_ERR_NOT_FOUND ? ESP_OK : err;
+}
+
+static esp_err_t write_image(esp_ota_handle_t handle, const struct powercut_image *image,
+                             enum powercut_way way, uint32_t len)
+{
+    const esp_ota_tuning_t tuning = {.image_size = image->len, .erase_ahead = AHEAD};
+    esp_err_t err = way == POWERCUT_AHEAD ? esp_ota_tune(handle, &tuning) : ESP_OK;
     for (uint32_t at = 0; at < len && err == ESP_OK; at += PIECE) {
-        err = esp_ota_write(handle, image->bytes + at, len - at < PIECE ? len - at : PIECE);
+        if (way == POWERCUT_AHEAD) {
+            err = erase_ahead(handle);
+        }
+        if (err == ESP_OK) {
+            err = esp_ota_write(handle, image->bytes + at, len - at < PIECE ? len - at : PIECE);
+        }
     }
     return err;
 }
@@ -184,7 +208,7 @@ static esp_err_t update_by_hand(const struct powercut_image *image, enum powercu
         err = esp_ota_set_final_partition(handle, final, true);
     }
     if (err == ESP_OK) {
-        err = write_image(handle, image, gives_up ? image->len / 2 : image->len);
+        err = write_image(handle, image, way, gives_up ? image->len / 2 : image->len);
     }
     if (err != ESP_OK) {
         return err;
@@ -194,6 +218,12 @@ static esp_err_t update_by_hand(const struct powercut_image *image, enum powercu
     }
     err = esp_ota_end(handle);
     return err == ESP_OK && !final ? esp_ota_set_boot_partition(target) : err;
+}
+
+esp_err_t powercut_update(const struct powercut_image *image, enum powercut_way way,
+                          const esp_partition_t *final)
+{
+    return update_by_hand(image, way, final, false);
 }
 
 static esp_err_t update(const struct powercut_scenario *scenario, uint8_t image, bool gives_up)
@@ -214,8 +244,11 @@ static esp_err_t confirm(void)
     esp_err_t err = esp_ota_get_state_partition(running, &state);
     if (err == ESP_OK && state != ESP_OTA_IMG_VALID) {
         err = esp_ota_mark_app_valid_cancel_rollback();
-        // fact: ESP-IDF's answer when no record may be followed, as after a decayed record beside a refused one
-        return err == ESP_FAIL ? esp_ota_set_boot_partition(running) : err;
+        // fact: ESP-IDF's answer when no record may be followed, as after a decayed record beside a refused one; and when
+        // an eFuse cannot be burnt, but then the record is written
+        bool is_lost = err == ESP_FAIL && (esp_ota_get_state_partition(running, &state) != ESP_OK ||
+                                           state != ESP_OTA_IMG_VALID);
+        return is_lost ? esp_ota_set_boot_partition(running) : err;
     }
     return err == ESP_ERR_NOT_FOUND || err == ESP_ERR_NOT_SUPPORTED ? ESP_OK : err;
 }
@@ -258,7 +291,7 @@ static esp_err_t stage(const struct powercut_scenario *scenario, struct powercut
     if (!storage) {
         return ESP_ERR_NO_MEM; // the list of partitions could not be loaded
     }
-    if (holds(storage->address, image->bytes, image->len, !storage->encrypted)) {
+    if (powercut_holds(storage->address, image->bytes, image->len, !storage->encrypted)) {
         life->has_goal = true;
         return ESP_OK;
     }
@@ -280,6 +313,11 @@ static esp_err_t loop(const struct powercut_scenario *scenario, struct powercut_
     return life->has_goal ? ESP_OK : update(scenario, scenario->served, false);
 }
 
+static uint8_t next_image(const struct powercut_scenario *scenario, uint8_t booted)
+{
+    return scenario->is_stepwise ? (uint8_t)(booted + 1) : scenario->goal;
+}
+
 static esp_err_t update_on(const struct powercut_scenario *scenario, struct powercut_life *life,
                            bool gives_up)
 {
@@ -290,12 +328,11 @@ static esp_err_t update_on(const struct powercut_scenario *scenario, struct powe
             return err;
         }
     }
-    uint8_t next = scenario->is_stepwise ? (uint8_t)(life->booted + 1) : scenario->goal;
-    return life->has_goal ? ESP_OK : update(scenario, next, gives_up);
+    return life->has_goal ? ESP_OK : update(scenario, next_image(scenario, life->booted), gives_up);
 }
 
-static esp_err_t act(const struct powercut_scenario *scenario, uint32_t number,
-                     struct powercut_life *life)
+static esp_err_t act_by_wish(const struct powercut_scenario *scenario, uint32_t number,
+                             struct powercut_life *life)
 {
     switch (scenario->wish) {
     case POWERCUT_UPDATE:
@@ -323,11 +360,37 @@ static esp_err_t act(const struct powercut_scenario *scenario, uint32_t number,
     return ESP_FAIL;
 }
 
+// Which image boots next, as the application was told that its call had succeeded.
+static uint8_t promised(const struct powercut_scenario *scenario, uint32_t number,
+                        const struct powercut_life *life)
+{
+    bool gives_up = scenario->wish == POWERCUT_ABORT && number == 0;
+    switch (scenario->wish) {
+    case POWERCUT_UPDATE:
+    case POWERCUT_ABORT:
+        return life->has_goal || gives_up ? life->booted : next_image(scenario, life->booted);
+    case POWERCUT_CRASH_LOOP:
+        return life->booted == scenario->goal && !life->has_goal ? scenario->served
+                                                                 : scenario->goal;
+    default:
+        return scenario->goal;
+    }
+}
+
+esp_err_t powercut_act(const struct powercut_scenario *scenario, uint32_t number,
+                       struct powercut_life *life)
+{
+    esp_err_t err = act_by_wish(scenario, number, life);
+    life->promised = err == ESP_OK ? promised(scenario, number, life) : 0;
+    return err;
+}
+
 void powercut_live(const struct powercut_scenario *scenario, struct nor_physics *chip,
                    uint32_t number, struct powercut_life *life)
 {
     esp_flash_default_chip = &chip->chip;
     nor_physics_power_on(chip);
+    powercut_open_for_bootloader(scenario, chip->shared);
     boot(scenario, chip, life);
     if (life->failure[0]) {
         return;
@@ -335,10 +398,13 @@ void powercut_live(const struct powercut_scenario *scenario, struct nor_physics 
     if (scenario->world->on_act) {
         scenario->world->on_act(scenario->world->context, number);
     }
-    esp_err_t err = act(scenario, number, life);
+    esp_err_t err = scenario->extra && scenario->extra->act
+                        ? scenario->extra->act(scenario, number, life)
+                        : powercut_act(scenario, number, life);
     life->result = err;
     life->has_acted = true;
-    if (err != ESP_OK && !(scenario->may_fail_once && number == 0)) {
+    bool may_fail = scenario->is_defective || (scenario->may_fail_once && number == 0);
+    if (err != ESP_OK && !may_fail) {
         FAIL(life, "the application (%s) fails with %s", name_of(scenario->world, life->booted),
              esp_err_to_name(err));
     }

@@ -185,24 +185,6 @@ struct tracer {
     uint32_t max;
 };
 
-// otadata, and the last two sectors of a slot, where the journal and the record of a copy stand.
-static bool is_critical(const struct powercut_world *world, uint32_t address)
-{
-    for (uint32_t i = 0; i < world->table_count; i++) {
-        const esp_partition_info_t *entry = &world->table[i];
-        bool is_here =
-            address >= entry->pos.offset && address - entry->pos.offset < entry->pos.size;
-        if (is_here && entry->type == PART_TYPE_DATA && entry->subtype == 0) {
-            return true;
-        }
-        if (is_here && entry->type == PART_TYPE_APP &&
-            address - entry->pos.offset + 2 * FLASH_SECTOR_SIZE >= entry->pos.size) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void trace(void *context, enum nor_operation op, uint32_t address, uint32_t len)
 {
     struct tracer *tracer = context;
@@ -210,7 +192,7 @@ static void trace(void *context, enum nor_operation op, uint32_t address, uint32
     (void)len;
     if (tracer->shared->operations <= tracer->max) {
         tracer->critical[tracer->shared->operations] =
-            is_critical(tracer->scenario->world, address);
+            powercut_is_critical(tracer->scenario, address);
     }
 }
 
