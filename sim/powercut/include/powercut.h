@@ -43,6 +43,7 @@ enum powercut_way {
     POWERCUT_HTTPS,      // esp_https_ota() with its journal, from a server in memory
     POWERCUT_HTTPS_BULK,
     POWERCUT_AHEAD, // sequential, and esp_ota_erase_ahead() whenever there is time
+    POWERCUT_ERASED, // over HTTPS; in every other life, from the first on, the application has erased the slot before
     POWERCUT_WAY_COUNT,
 };
 
