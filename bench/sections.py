@@ -69,6 +69,7 @@ def modelled(bench, _):
             rows[f"{part}, {title}"] = rehearsed(bench, old, new, "--part", part, "--link", f"{link},handshake=0s", "--slot", "other", *extra)
     link = ("--link", LINKS["5MB/s, 2 ms, 64 KiB"][0] + ",handshake=0s", "--buffer", "32768")
     rows["W25Q32JV, blank slot"] = rehearsed(bench, old, new, "--slot", "blank", *link)
+    rows["W25Q32JV, slot erased since power-on"] = rehearsed(bench, old, new, "--slot", "erased", *link)
     rows["W25Q32JV, the last fifth changed"] = rehearsed(bench, bench.mostly_like(new, MIB // 5 * 4, 4096), new, *link)
     rows["W25Q32JV, every fifth sector changed"] = rehearsed(bench, bench.mostly_like(new, 4 * 4096, 5 * 4096), new, *link)
     early = ("--link", LINKS["5MB/s, 2 ms, 64 KiB"][0] + ",handshake=1s", "--buffer", "32768", "--slot", "other")
