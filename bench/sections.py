@@ -13,8 +13,8 @@ MIB = 1 << 20
 PARTS = ("W25Q32JV", "W25Q64JV", "W25Q128JV", "GD25Q32", "MX25L6406E", "MX25UM25645G")
 # What the link does not limit, ESP-IDF's window on a near and on a far server. --slot other: nothing can be kept.
 WIDE, GOOD, NARROW, FAR = "5MB/s, 2 ms, 64 KiB", "500 KB/s, 20 ms, 32 KiB", "500 KB/s, 10 ms, 5.7 KiB", "500 KB/s, 20 ms, 5.7 KiB"
-BLANK, FIFTH, SCATTERED, EARLY = ("W25Q32JV, " + what for what in (
-    "blank slot", "the last fifth changed", "every fifth sector changed", "1 s handshake, erased meanwhile"))
+BLANK, ERASED, FIFTH, SCATTERED, EARLY = ("W25Q32JV, " + what for what in (
+    "blank slot", "slot erased since power-on", "the last fifth changed", "every fifth sector changed", "1 s handshake, erased meanwhile"))
 LINKS = {WIDE: ("5MB/s,2ms,65536", ("--buffer", "32768")),
          GOOD: ("500KB/s,20ms,32KB", ("--buffer", "32768")),
          NARROW: ("500KB/s,10ms,5760B", ("--buffer", "1024")),
@@ -74,6 +74,7 @@ def modelled(bench, _):
     link = ("--link", LINKS[WIDE][0] + ",handshake=0s", "--buffer", "32768")
     length = new.stat().st_size
     rows[BLANK] = rehearsed(bench, old, new, "--slot", "blank", *link)
+    rows[ERASED] = rehearsed(bench, old, new, "--slot", "erased", *link)
     rows[FIFTH] = rehearsed(bench, bench.mostly_like(new, length // 5 * 4 // 4096 * 4096, 4096), new, *link)
     rows[SCATTERED] = rehearsed(bench, bench.mostly_like(new, 4 * 4096, 5 * 4096), new, *link)
     early = ("--link", LINKS[WIDE][0] + ",handshake=1s", "--buffer", "32768", "--slot", "other")

@@ -155,8 +155,8 @@ static bool parse_link(struct sim_link_config *link, const char *text)
 
 static bool parse_slot(const char *text, enum rehearse_slot *out)
 {
-    static const char *const NAMES[] = {"old", "blank", "other"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const NAMES[] = {"old", "blank", "erased", "other"};
+    for (int i = 0; i < 4; i++) {
         if (strcmp(text, NAMES[i]) == 0) {
             *out = (enum rehearse_slot)i;
             return true;
@@ -214,7 +214,7 @@ static int take_option(struct request *request, int option)
     case OPT_SLOT:
         return parse_slot(optarg, &plan->slot)
                    ? CLI_DONE
-                   : cli_usage("--slot %s: write old, blank or other", optarg);
+                   : cli_usage("--slot %s: write old, blank, erased or other", optarg);
     case OPT_ERASE_EARLY:
         return take_size("erase-early", 1024u * 1024, &plan->erase_early);
     case OPT_WORST:
@@ -330,9 +330,8 @@ const struct cli_command rehearse_command = {
     .name = "rehearse",
     .summary = "predict time, wear and memory of an update",
     .usage = "rehearse --old OLD.bin --new NEW.bin [--patch FILE] [--part NAME] [--link R,T,W]\n"
-             "                       [--buffer SIZE] [--slot old|blank|other] [--erase-early SIZE] "
-             "[--worst]\n"
-             "                       [--report FILE.html] [--json]",
+             "                       [--buffer SIZE] [--slot old|blank|erased|other]\n"
+             "                       [--erase-early SIZE] [--worst] [--report FILE.html] [--json]",
     .help =
         "Runs the update code against a flash chip and a network link in virtual time, and "
         "ESP-IDF's algorithm beside it.\n\n"
@@ -349,7 +348,9 @@ const struct cli_command rehearse_command = {
         "                     loss=0.1% and handshake=1s\n"
         "  --buffer SIZE      download buffer of the device (default 4096)\n"
         "  --slot WHAT        what the passive slot holds: the old firmware (default), nothing "
-        "(blank), something else (other)\n"
+        "(blank), nothing since\n"
+        "                     the application erased it in this life (erased), something else "
+        "(other)\n"
         "  --erase-early SIZE erase so much of the slot while connecting, before the image's "
         "header is seen\n"
         "  --worst            the longest times of the data sheet instead of the typical ones\n"

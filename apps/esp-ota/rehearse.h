@@ -10,9 +10,10 @@
 
 /** What the passive slot holds before the update. */
 enum rehearse_slot {
-    REHEARSE_SLOT_OLD,   // the old image, as after an update and its fix
-    REHEARSE_SLOT_BLANK, // nothing
-    REHEARSE_SLOT_OTHER, // bytes that have nothing in common with the new image
+    REHEARSE_SLOT_OLD,    // the old image, as after an update and its fix
+    REHEARSE_SLOT_BLANK,  // nothing
+    REHEARSE_SLOT_ERASED, // nothing, and the application has erased it since the power came on
+    REHEARSE_SLOT_OTHER,  // bytes that have nothing in common with the new image
 };
 
 struct rehearse_plan {

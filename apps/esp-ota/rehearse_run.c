@@ -252,6 +252,10 @@ static void start_device(const struct stage_set *set)
     handover.app_address = SLOT_AT;
     boot_handover_set(&handover);
     esp_flash_default_chip = set->chip;
+    if (set->plan->slot == REHEARSE_SLOT_ERASED) { // before the rehearsal begins
+        set->chip->erased_from = SLOT_AT + set->slot_size;
+        set->chip->erased_to = SLOT_AT + 2 * set->slot_size;
+    }
 }
 
 static bool holds_new_image(const struct stage_set *set)

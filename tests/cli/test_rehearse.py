@@ -96,6 +96,12 @@ def test_what_looks_blank_is_erased_all_the_same(rehearse):
     assert blank["ours"]["erased_bytes"] == other["ours"]["erased_bytes"]
 
 
+def test_what_the_application_erased_is_not_erased_again(rehearse):
+    answer = rehearse("--slot", "erased")
+    assert answer["ours"]["erased_bytes"] == 4096  # the boot record's
+    assert answer["ours"]["programmed_bytes"] >= SIZE
+
+
 def test_of_a_slot_that_holds_the_image_only_the_beginning_is_erased(rehearse, images):
     same = rehearse(old=images[1])
     assert same["ours"]["erased_bytes"] < SIZE / 2  # the first unit is erased while the first bytes are on their way
@@ -250,7 +256,7 @@ def test_no_page_where_it_cannot_be_written(program, images):
     (["--link", "500KB/s,20ms,5760B,handshake=-1s"], "handshake=1s"), (["--link", "500KB/s,20ms,5760B,7"], "--link"),
     (["--link", ""], "--link"), (["--link", "nanKB/s"], "--link"), (["--link", "1" * 200], "--link"),
     (["--buffer", "lots"], "--buffer lots"), (["--buffer", "2MB"], "1048576"),
-    (["--slot", "full"], "old, blank or other"), (["--erase-early", "2MB"], "--erase-early 2MB"),
+    (["--slot", "full"], "old, blank, erased or other"), (["--erase-early", "2MB"], "--erase-early 2MB"),
     (["more"], "more"),
 ], ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "")
 def test_wrong_usage_says_what_to_write(program, images, options, said):

@@ -34,6 +34,7 @@ enum plant {
     PLANT_RESUME_TRUSTS,
     PLANT_ERASE_TOO_FAR,
     PLANT_USES_BLANK,
+    PLANT_ERASED_BY_LOOKS,
     PLANT_KEEPS_WEAK,
     PLANT_TORN_JOURNAL,
     PLANT_NO_UNDO,
@@ -70,6 +71,8 @@ const struct sweep_plant SWEEP_PLANTS[] = {
     {"resume_trusts", "what the journal says is there is taken for verified", "cache_https"},
     {"erase_too_far", "erasing is rounded up beyond the slot", "over_older_https"},
     {"uses_blank", "sectors that look blank after a cut are used without erasing", "over_older"},
+    {"erased_by_looks", "what reads as blank counts as erased since the power came on",
+     "over_older_erased"},
     {"keeps_weak", "sectors that look right after a cut are kept as they are", "over_older_https"},
     {"torn_journal", "a torn header of journal or copy record is accepted", "stage_data"},
     {"no_undo", "a staged image is copied without a record of it", "stage_data"},
@@ -297,6 +300,17 @@ WRAP(esp_err_t, ota_room_make, struct ota_room *room, const uint8_t *data, uint3
         return ESP_OK;
     }
     return __real_ota_room_make(room, data, len);
+}
+
+WRAP(uint32_t, flash_erased_len, const esp_flash_t *chip, uint32_t address)
+{
+    uint8_t cells[FLASH_SECTOR_SIZE];
+    if (is_on(PLANT_ERASED_BY_LOOKS) &&
+        esp_flash_read(NULL, cells, address, sizeof(cells)) == ESP_OK && cells[0] == 0xFF &&
+        memcmp(cells, cells + 1, sizeof(cells) - 1) == 0) {
+        return sizeof(cells);
+    }
+    return __real_flash_erased_len(chip, address);
 }
 
 // ----------------------------------------------------------------------- journal and copies

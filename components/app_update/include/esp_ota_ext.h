@@ -15,6 +15,8 @@ extern "C" {
 //
 // A session with OTA_WITH_SEQUENTIAL_WRITES erases as it goes: a sector that holds the wanted bytes is programmed once
 // more without an erase, anything else is erased in the largest unit of the chip that begins there and does not reach beyond the image.
+// What was erased since the power came on, by whomever, and not programmed since is used as it is: an application with nothing to do
+// may erase its passive slot, image to roll back to included, and save the next update that time.
 // Sectors are compared when a write brings at least 4096 bytes for them. Bytes are read back once, when they are programmed.
 
 #define ESP_OTA_ERASE_AHEAD_MAX                                                                    \

@@ -45,6 +45,7 @@ enum powercut_way {
     POWERCUT_HTTPS_BULK,
     POWERCUT_AHEAD,       // sequential, and esp_ota_erase_ahead() whenever there is time
     POWERCUT_HTTPS_AHEAD, // the same with esp_https_ota(), while a slow server connects and sends
+    POWERCUT_ERASED, // over HTTPS; in every other life, from the first on, the application has erased the slot before
     POWERCUT_WAY_COUNT,
 };
 

@@ -14,7 +14,7 @@
 #define AHEAD 24576u // chosen: several sectors, and no unit of the chip
 
 const char *const POWERCUT_WAY_NAMES[POWERCUT_WAY_COUNT] = {
-    "sequential", "bulk", "whole", "https", "https_bulk", "ahead", "https_ahead"};
+    "sequential", "bulk", "whole", "https", "https_bulk", "ahead", "https_ahead", "erased"};
 
 #define FAIL POWERCUT_FAIL
 
@@ -239,8 +239,16 @@ static esp_err_t update(const struct powercut_scenario *scenario, uint8_t image,
 {
     const struct powercut_image *what = &scenario->world->images[image];
     bool over_https = scenario->way == POWERCUT_HTTPS || scenario->way == POWERCUT_HTTPS_BULK ||
-                      scenario->way == POWERCUT_HTTPS_AHEAD;
+                      scenario->way == POWERCUT_HTTPS_AHEAD || scenario->way == POWERCUT_ERASED;
     what = over_https && scenario->file ? scenario->file : what;
+    const struct nor_shared *shared = ((struct nor_physics *)esp_flash_default_chip)->shared;
+    if (scenario->way == POWERCUT_ERASED && shared->power_ons % 2 == 1) {
+        const esp_partition_t *slot = esp_ota_get_next_update_partition(NULL);
+        esp_err_t err = esp_partition_erase_range(slot, 0, slot->size);
+        if (err != ESP_OK) {
+            return err;
+        }
+    }
     return over_https ? update_over_https(what, scenario->way, gives_up)
                       : update_by_hand(what, scenario->way, NULL, gives_up);
 }
