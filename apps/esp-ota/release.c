@@ -110,7 +110,8 @@ static int take_version(struct request *r)
 {
     char clean[ESP_OTA_RELEASE_TEXT_MAX];
     size_t len = strlen(optarg);
-    if (len == 0 || len >= sizeof(clean) || strcmp(cli_clean_text(optarg, len, clean), optarg)) {
+    if (len == 0 || len >= sizeof(clean) ||
+        strcmp(cli_clean_text(optarg, len, clean), optarg) != 0) {
         return cli_usage("--version wants 1 to %u printable bytes", ESP_OTA_RELEASE_TEXT_MAX - 1);
     }
     r->version = optarg;

@@ -225,7 +225,8 @@ static void verify_file(struct verdict *v, const json_t *entry)
     if (strcmp(kind, "patch") == 0) {
         verify_patch(v, entry, &file);
     } else if (strcmp(kind, "image") == 0) {
-        if (strcmp(release_text(entry, "sha256"), release_text(v->folder->index, "image_sha256"))) {
+        if (strcmp(release_text(entry, "sha256"), release_text(v->folder->index, "image_sha256")) !=
+            0) {
             note_problem(v, release_text(entry, "name"), "not the image that the index offers");
         }
     } else if (!release_unpacks_to(strcmp(kind, "gzip") == 0 ? ESP_OTA_RELEASE_GZIP

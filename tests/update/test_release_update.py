@@ -152,8 +152,10 @@ def test_a_patch_that_is_not_as_announced_gives_way_to_the_whole_image(dev, fold
 
 def test_a_whole_image_that_is_another_one_is_refused_although_it_is_valid(dev, folder, options):
     """The server cannot offer anything but what the signed index names."""
+    other = firmware("2.0.1", b"another release\0" * 4)
+    assert len(other) == len(V2)
     for file in folder.index()["files"]:
-        (folder.path / file["name"]).write_bytes(V3)
+        (folder.path / file["name"]).write_bytes(other)
     run = dev.program.failed(*dev.update_args(folder.address, *options, "--retries", "0"))
     assert "not the one that was announced" in run.stderr and dev.boot()["version"] == "1.0.0", run.shown
 

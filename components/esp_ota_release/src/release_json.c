@@ -195,37 +195,40 @@ static bool skip_name(struct release_json *reader)
     return skip_string(reader) && release_json_expect(reader, ':');
 }
 
+// What stands before the next value inside brackets: a comma unless it is the first, and a member's name.
+static bool skip_to_value(struct release_json *reader, char closer, bool is_first)
+{
+    return (is_first || release_json_expect(reader, ',')) && (closer == ']' || skip_name(reader));
+}
+
 // Iterative, as a hostile text must not choose the depth of the stack.
 bool release_json_skip(struct release_json *reader)
 {
     char closers[RELEASE_JSON_DEPTH_MAX];
     unsigned depth = 0;
-    bool is_new = false; // just behind an opening bracket
-    for (;;) {
-        char c = peek(reader);
-        if (depth > 0 && c == closers[depth - 1] && !reader->has_failed) {
-            reader->at++;
+    bool is_first = false; // just behind an opening bracket
+    do {
+        if (depth > 0 && release_json_take(reader, closers[depth - 1])) {
             depth--;
-        } else if (depth > 0 && !is_new && !release_json_expect(reader, ',')) {
+            is_first = false;
+            continue;
+        }
+        if (depth > 0 && !skip_to_value(reader, closers[depth - 1], is_first)) {
             return false;
-        } else if (depth > 0 && closers[depth - 1] == '}' && !skip_name(reader)) {
-            return false;
-        } else if ((c = peek(reader)) == '{' || c == '[') {
-            if (depth == RELEASE_JSON_DEPTH_MAX) {
-                return fail(reader);
-            }
+        }
+        char c = peek(reader);
+        is_first = c == '{' || c == '[';
+        if (!is_first) {
+            bool is_skipped = c == '"' ? skip_string(reader) : skip_word(reader);
+            reader->has_failed = reader->has_failed || !is_skipped;
+        } else if (depth == RELEASE_JSON_DEPTH_MAX) {
+            return fail(reader);
+        } else {
             closers[depth++] = c == '{' ? '}' : ']';
             reader->at++;
-            is_new = true;
-            continue;
-        } else if (!(c == '"' ? skip_string(reader) : skip_word(reader))) {
-            return false;
         }
-        is_new = false;
-        if (depth == 0 || reader->has_failed) {
-            return !reader->has_failed;
-        }
-    }
+    } while (depth > 0 && !reader->has_failed);
+    return !reader->has_failed;
 }
 
 bool release_json_member(struct release_json *reader, unsigned *count, char *name, size_t size)
