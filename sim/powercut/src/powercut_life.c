@@ -233,6 +233,7 @@ static esp_err_t update(const struct powercut_scenario *scenario, uint8_t image,
 {
     const struct powercut_image *what = &scenario->world->images[image];
     bool over_https = scenario->way == POWERCUT_HTTPS || scenario->way == POWERCUT_HTTPS_BULK;
+    what = over_https && scenario->file ? scenario->file : what;
     return over_https ? update_over_https(what, scenario->way == POWERCUT_HTTPS_BULK, gives_up)
                       : update_by_hand(what, scenario->way, NULL, gives_up);
 }
@@ -302,7 +303,11 @@ static esp_err_t stage(const struct powercut_scenario *scenario, struct powercut
         FAIL(life, "storage holds a mixture, and no copy is pending");
         return ESP_OK;
     }
-    return update_by_hand(image, scenario->way, storage, false);
+    err = update_by_hand(image, scenario->way, storage, false);
+    if (err == ESP_OK && esp_ota_finish_pending_copy() == ESP_OK) {
+        FAIL(life, "a copy that is done is still pending");
+    }
+    return err;
 }
 
 // Rolled back when the image that was tried is known as refused and the old one runs.
