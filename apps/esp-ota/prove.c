@@ -118,6 +118,11 @@ static uint64_t new_boots(const struct powercut_totals *totals)
     return totals->booted[PROVE_NEW] + totals->booted[PROVE_AGAIN];
 }
 
+static uint64_t failures_of(const struct prove *prove, const struct powercut_totals *sum)
+{
+    return sum->failures + prove->faults.failures;
+}
+
 static json_t *part_to_json(const struct prove_part *part)
 {
     const struct powercut_totals *totals = &part->totals;
@@ -172,13 +177,12 @@ static void print_json(const struct prove *prove, const struct powercut_totals *
     }
     json_t *root = json_pack(
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:i, s:f, s:i, s:o}", "result",
-        sum->failures || prove->faults.failures ? "failed" : "passed", "command", prove->command,
-        "old_sha256", prove->digests[PROVE_OLD], "new_sha256", prove->digests[PROVE_NEW],
-        "operations", (json_int_t)all, "cut_operations", (json_int_t)cut, "cuts",
-        (json_int_t)sum->cuts, "tears", tears, "power_ons", (json_int_t)sum->lives, "bricks",
-        (json_int_t)sum->bricks, "failures", (json_int_t)(sum->failures + prove->faults.failures),
-        "worst_power_ons", (int)sum->worst_recovery, "seconds", prove->seconds, "stride",
-        (int)sum->stride, "scenarios", parts);
+        failures_of(prove, sum) ? "failed" : "passed", "command", prove->command, "old_sha256",
+        prove->digests[PROVE_OLD], "new_sha256", prove->digests[PROVE_NEW], "operations",
+        (json_int_t)all, "cut_operations", (json_int_t)cut, "cuts", (json_int_t)sum->cuts, "tears",
+        tears, "power_ons", (json_int_t)sum->lives, "bricks", (json_int_t)sum->bricks, "failures",
+        (json_int_t)failures_of(prove, sum), "worst_power_ons", (int)sum->worst_recovery, "seconds",
+        prove->seconds, "stride", (int)sum->stride, "scenarios", parts);
     json_object_set_new(root, "signed",
                         prove->trusts == PROVE_TRUST_NOBODY
                             ? json_null()
@@ -236,7 +240,7 @@ static void print_faults(const struct prove *prove)
 
 static void print_text(const struct prove *prove, const struct powercut_totals *sum)
 {
-    bool is_good = sum->failures + prove->faults.failures == 0;
+    bool is_good = failures_of(prove, sum) == 0;
     printf("%s -> %s\n", prove->names[PROVE_OLD], prove->names[PROVE_NEW]);
     for (uint32_t i = 0; i < prove->part_count; i++) {
         const struct powercut_totals *totals = &prove->parts[i].totals;
@@ -260,9 +264,8 @@ static void print_text(const struct prove *prove, const struct powercut_totals *
     printf("%s: %llu power cuts, %llu bricks, %llu failures, at most %u power-ons to recover, %.0f "
            "s\n",
            is_good ? "passed" : "FAILED", (unsigned long long)sum->cuts,
-           (unsigned long long)sum->bricks,
-           (unsigned long long)(sum->failures + prove->faults.failures), sum->worst_recovery,
-           prove->seconds);
+           (unsigned long long)sum->bricks, (unsigned long long)failures_of(prove, sum),
+           sum->worst_recovery, prove->seconds);
 }
 
 static void say_failures(const struct prove *prove)
@@ -313,7 +316,7 @@ static int report(const struct prove *prove)
     if (prove->report && !prove_write_report(prove, prove->report)) {
         return CLI_FAILED;
     }
-    uint64_t failures = sum.failures + prove->faults.failures;
+    uint64_t failures = failures_of(prove, &sum);
     return failures == 0 ? CLI_DONE
                          : cli_fail("%llu of %llu cases failed; see the replay commands",
                                     (unsigned long long)failures, (unsigned long long)sum.cases);
@@ -355,12 +358,13 @@ static int take_key(struct prove *prove)
 
 static int take_path(int option, struct prove *prove)
 {
-    const char **paths[] = {
-        [OPT_OLD - OPT_OLD] = &prove->old_path,     [OPT_NEW - OPT_OLD] = &prove->new_path,
-        [OPT_PATCH - OPT_OLD] = &prove->patch_path, [OPT_PARTITIONS - OPT_OLD] = &prove->partitions,
-        [OPT_REPORT - OPT_OLD] = &prove->report,    [OPT_REPLAY - OPT_OLD] = &prove->replay,
-    };
-    *paths[option - OPT_OLD] = optarg;
+    const char **path = option == OPT_OLD          ? &prove->old_path
+                        : option == OPT_NEW        ? &prove->new_path
+                        : option == OPT_PATCH      ? &prove->patch_path
+                        : option == OPT_PARTITIONS ? &prove->partitions
+                        : option == OPT_REPORT     ? &prove->report
+                                                   : &prove->replay;
+    *path = optarg;
     return CLI_DONE;
 }
 

@@ -76,7 +76,7 @@ def test_an_encrypted_flash(program, pair):
 
 def test_a_delta_update(program, pair):
     program.done("delta", "create", "v1.bin", "v2.bin", "p.patch")
-    answer = program.json("prove", *pair, "--rollback", "off", "--patch", "p.patch", "--jobs", "1")
+    answer = program.json("prove", *pair, "--rollback", "off", "--patch", "p.patch")
     patch = [part for part in answer["scenarios"] if part["scenario"] == "patch"]
     assert answer["result"] == "passed" and patch[0]["new_boots"] > 0
     program.firmware("v3.bin", chip="esp32c3", version="3.0.0", size="12K")
