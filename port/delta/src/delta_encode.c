@@ -204,13 +204,14 @@ static esp_err_t read_new(void *context, uint32_t offset, uint8_t *out, uint32_t
 }
 
 // To four digits, from 1 on. chosen: libm would be mapped into every process of the program, for this alone
-static double log2_of(double value)
+static double log2_of(uint32_t value)
 {
-    double whole = 0;
-    for (; value >= 2; value /= 2) {
+    int whole = 0;
+    while (value >> whole > 1) {
         whole++;
     }
-    double t = (value - 1) / (value + 1);
+    double one_to_two = (double)value / (1u << whole);
+    double t = (one_to_two - 1) / (one_to_two + 1);
     return whole + 2.885390082 * t * (1 + t * t * (1 / 3.0 + t * t * (1 / 5.0 + t * t / 7)));
 }
 
