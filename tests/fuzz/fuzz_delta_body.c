@@ -43,7 +43,8 @@ static esp_err_t read_new(void *context, uint32_t offset, uint8_t *out, uint32_t
 }
 
 // An image with a segment of data and one of code, filled with what is given.
-static void make_old(struct files *files, unsigned arch, const uint8_t *fill, size_t fill_len)
+static void make_old(struct files *files, unsigned arch, bool is_newer, const uint8_t *fill,
+                     size_t fill_len)
 {
     static const uint32_t addresses[3][2] = {
         {0, 0}, {0x3F400020, 0x400D0020}, {0x3C000020, 0x42000020}};
@@ -57,7 +58,8 @@ static void make_old(struct files *files, unsigned arch, const uint8_t *fill, si
     }
     at[0] = 0xE9;
     at[1] = 2;
-    at[12] = arch == 1 ? 0 : 5;
+    static const uint8_t CHIPS[2][2] = {{0, 9}, {5, 18}}; // ESP32, ESP32-S3; ESP32-C3, ESP32-P4
+    at[12] = CHIPS[arch - 1][is_newer];
     at += 24;
     for (int i = 0; i < 2; i++) {
         delta_store(at, 4, addresses[arch][i]);
@@ -111,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     size_t old_len = delta_load(data + 5, 2) % (OLD_MAX - 64);
     old_len = old_len < size - 8 ? old_len : size - 8;
-    make_old(&files, data[0] % 3, data + 8, old_len);
+    make_old(&files, data[0] % 3, data[7] >> 2 & 1, data + 8, old_len);
     const uint8_t *body = data + 8 + old_len;
     struct delta_decoder_config config = {
         .size = {data[1] % 32, 1 + data[2] * 4u, 1 + data[0] / 3 % MODEL_INPUTS_MAX,

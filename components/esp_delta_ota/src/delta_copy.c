@@ -74,9 +74,10 @@ static bool find_true_target(const struct delta_decoder *decoder, const struct t
                              const uint8_t *truth, uint32_t *target)
 {
     const struct delta_unit *unit = &t->unit;
-    bool is_xtensa = decoder->layout.arch == ARCH_XTENSA;
-    struct delta_unit other = is_xtensa ? delta_unit_xtensa(truth, unit->len, t->pc)
-                                        : delta_unit_riscv(truth, unit->len, t->pc);
+    enum delta_arch arch = decoder->layout.arch;
+    struct delta_unit other = delta_arch_is_xtensa(arch)
+                                  ? delta_unit_xtensa(arch, truth, unit->len, t->pc)
+                                  : delta_unit_riscv(truth, unit->len, t->pc);
     *target = other.target;
     bool is_offset =
         unit->kind == UNIT_OFFSET &&

@@ -13,8 +13,11 @@ static bool is_between(uint32_t address, uint32_t start, uint32_t end)
 // code is mapped as well. fact: memory maps of the chips' manuals
 static bool is_code(enum delta_arch arch, uint32_t index, uint32_t address)
 {
-    if (arch == ARCH_XTENSA) {
+    if (delta_arch_is_xtensa(arch)) {
         return is_between(address, 0x40000000, 0x50000000);
+    }
+    if (arch == ARCH_RISCV_P4 && index > 0 && is_between(address, 0x40000000, 0x44000000)) {
+        return true;
     }
     return index > 0 && (is_between(address, 0x42000000, 0x43000000) ||
                          is_between(address, 0x40370000, 0x403F0000) ||
@@ -22,10 +25,13 @@ static bool is_code(enum delta_arch arch, uint32_t index, uint32_t address)
                          is_between(address, 0x4FF00000, 0x50000000));
 }
 
-// fact: chip ids of esp_image_header_t: ESP32, ESP32-S2 and ESP32-S3 are Xtensa, what came later is RISC-V
+// fact: chip ids of esp_image_header_t: ESP32, ESP32-S2 and ESP32-S3 are Xtensa, the others RISC-V
 static enum delta_arch arch_of_chip(uint32_t chip_id)
 {
-    return chip_id == 0 || chip_id == 2 || chip_id == 9 ? ARCH_XTENSA : ARCH_RISCV;
+    return chip_id == 0 || chip_id == 2 ? ARCH_XTENSA
+           : chip_id == 9               ? ARCH_XTENSA_S3
+           : chip_id == 18              ? ARCH_RISCV_P4
+                                        : ARCH_RISCV;
 }
 
 static struct delta_segment parse_segment(const uint8_t *header, uint32_t offset, uint32_t index,

@@ -31,13 +31,14 @@ static uint32_t unit_len(const struct delta_decoder *decoder, const struct delta
         uint32_t place = segment ? segment->address + (offset - segment->offset) : offset;
         return 4 - (place & 3);
     }
-    if (decoder->layout.arch == ARCH_RISCV) {
+    if (!delta_arch_is_xtensa(decoder->layout.arch)) {
         return (byte & 3) == 3 ? 4 : 2;
     }
     if (byte == 0) {
         return 1;
     }
-    return (byte & 15) >= 8 && (byte & 15) < 14 ? 2 : 3;
+    uint32_t op = byte & 15;
+    return op >= 14 && decoder->layout.arch == ARCH_XTENSA_S3 ? 4 : op >= 8 && op < 14 ? 2 : 3;
 }
 
 void delta_literal_see_byte(struct delta_decoder *decoder, uint8_t byte)

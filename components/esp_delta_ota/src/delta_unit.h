@@ -31,7 +31,13 @@ enum delta_unit_kind {
     UNIT_KINDS
 };
 
-enum delta_arch { ARCH_NONE, ARCH_XTENSA, ARCH_RISCV };
+// ESP32-S3 has instructions of 4 bytes as well, ESP32-P4 flash where others have their ROM.
+enum delta_arch { ARCH_NONE, ARCH_XTENSA, ARCH_XTENSA_S3, ARCH_RISCV, ARCH_RISCV_P4 };
+
+static inline bool delta_arch_is_xtensa(enum delta_arch arch)
+{
+    return arch == ARCH_XTENSA || arch == ARCH_XTENSA_S3;
+}
 
 #define UNIT_LEN_MAX 4
 
@@ -52,7 +58,8 @@ struct delta_unit {
 
 // Reads the unit at bytes, of which len are there (at least 1); pc is its address. References are not resolved: target
 // is what this one instruction says, is_reference stays false.
-struct delta_unit delta_unit_xtensa(const uint8_t *bytes, uint32_t len, uint32_t pc);
+struct delta_unit delta_unit_xtensa(enum delta_arch arch, const uint8_t *bytes, uint32_t len,
+                                    uint32_t pc);
 struct delta_unit delta_unit_riscv(const uint8_t *bytes, uint32_t len, uint32_t pc);
 
 // Makes the unit, now at pc, refer to target. unit.base must have been moved as well.

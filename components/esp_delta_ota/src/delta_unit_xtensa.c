@@ -1,4 +1,4 @@
-// Xtensa as ESP32, ESP32-S2 and ESP32-S3 have it: instructions of 2 and 3 bytes, windowed calls, constants in pools that l32r
+// Xtensa as ESP32, ESP32-S2 and ESP32-S3 have it: instructions of 2 and 3 bytes (ESP32-S3: vectors of 3 and 4), windowed calls, constants in pools that l32r
 // reads. fact: formats and opcodes, Xtensa ISA reference manual.
 
 #include "delta_unit.h"
@@ -58,7 +58,7 @@ static const uint16_t QRST_EXISTS[16] = {0xFF7F, 0xBF5F, 0xFD1F, 0xFFFF, 0xFFFF,
                                          0x0033, 0x0011, 0xFF37, 0x3FFE, 0,      0,      0, 0};
 
 // Whether there is such an instruction. What compilers do not make counts as missing too: most of it is met when reading is out of step.
-static bool exists(uint32_t word)
+static bool exists(enum delta_arch arch, uint32_t word)
 {
     uint32_t r = delta_bits(word, 12, 4);
     switch (word & 15) {
@@ -70,8 +70,8 @@ static bool exists(uint32_t word)
         return (r & 3) == 0;
     case OP_SI:
         return delta_bits(word, 4, 4) != 7 || r <= 1 || (r >= 8 && r <= 10);
-    case 4: // multiply and add, vectors
-        return false;
+    case 4: // multiply and add, which compilers do not make; vectors of ESP32-S3
+        return arch == ARCH_XTENSA_S3;
     case 13:
         return r == 0 || r == 15;
     default:
@@ -81,9 +81,9 @@ static bool exists(uint32_t word)
 
 // Zero bytes pad functions; a function begins with `entry` at a multiple of 4. When a unit would run over such a beginning,
 // reading was out of step.
-static bool runs_over_entry(const uint8_t *bytes, uint32_t len, uint32_t pc, uint32_t *to_entry)
+static bool runs_over_entry(const uint8_t *bytes, uint32_t len, uint32_t pc, uint32_t unit_len,
+                            uint32_t *to_entry)
 {
-    uint32_t unit_len = (bytes[0] & 15) >= 8 && (bytes[0] & 15) < 14 ? 2 : 3;
     *to_entry = (0u - pc) & 3;
     if (*to_entry == 0 || *to_entry >= unit_len || len < *to_entry + 3) {
         return false;
@@ -92,24 +92,26 @@ static bool runs_over_entry(const uint8_t *bytes, uint32_t len, uint32_t pc, uin
     return at[0] == 0x36 && (at[1] & 15) == 1 && at[2] < 8;
 }
 
-struct delta_unit delta_unit_xtensa(const uint8_t *bytes, uint32_t len, uint32_t pc)
+struct delta_unit delta_unit_xtensa(enum delta_arch arch, const uint8_t *bytes, uint32_t len,
+                                    uint32_t pc)
 {
     struct delta_unit unit = {.kind = UNIT_BYTES, .len = 1};
     uint32_t op = bytes[0] & 15;
-    uint32_t wanted = op >= 8 && op < 14 ? 2 : 3;
+    bool is_vector = op >= 14 && arch == ARCH_XTENSA_S3; // fact: its PIE has a format of 4 bytes
+    uint32_t wanted = is_vector ? 4 : op >= 8 && op < 14 ? 2 : 3;
     uint32_t to_entry = 0;
     if ((pc & 3) == 0 && len >= 4 && delta_unit_is_address(ARCH_XTENSA, delta_load(bytes, 4))) {
         unit = (struct delta_unit){.kind = UNIT_POINTER, .len = 4, .target = delta_load(bytes, 4)};
         return unit;
     }
-    if (bytes[0] == 0 || op >= 14) {
+    if (bytes[0] == 0 || (op >= 14 && !is_vector)) {
         return unit;
     }
-    if (runs_over_entry(bytes, len, pc, &to_entry) || len < wanted) {
+    if (runs_over_entry(bytes, len, pc, wanted, &to_entry) || len < wanted) {
         unit.len = (uint8_t)(to_entry > 0 && to_entry < len ? to_entry : len);
         return unit;
     }
-    if (!exists(delta_load(bytes, wanted))) {
+    if (!exists(arch, delta_load(bytes, wanted))) {
         return unit;
     }
     unit.len = (uint8_t)wanted;

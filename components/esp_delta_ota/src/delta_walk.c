@@ -79,7 +79,7 @@ static void add_upper_part(const struct delta_walk *walk, struct delta_unit *uni
     uint32_t target = unit->target + walk->upper[unit->read];
     bool is_pc_based = (walk->is_pc_based >> unit->read & 1) != 0;
     if (is_pc_based ||
-        delta_unit_is_address(ARCH_RISCV, target)) { // a lui also makes plain constants
+        delta_unit_is_address(walk->layout->arch, target)) { // a lui also makes plain constants
         unit->target = target;
         unit->base = walk->upper_pc[unit->read];
         unit->is_pc_based = is_pc_based;
@@ -211,8 +211,8 @@ esp_err_t delta_walk_next(struct delta_walk *walk, uint32_t most, struct delta_u
     }
     if (!walk->segment || !walk->segment->is_code) {
         *unit = read_data(walk, *bytes, left);
-    } else if (walk->layout->arch == ARCH_XTENSA) {
-        *unit = delta_unit_xtensa(*bytes, left, delta_walk_pc(walk, walk->at));
+    } else if (delta_arch_is_xtensa(walk->layout->arch)) {
+        *unit = delta_unit_xtensa(walk->layout->arch, *bytes, left, delta_walk_pc(walk, walk->at));
         resolve_xtensa(walk, unit);
     } else {
         *unit = delta_unit_riscv(*bytes, left, delta_walk_pc(walk, walk->at));
