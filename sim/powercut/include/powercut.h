@@ -54,6 +54,7 @@ struct powercut_image {
     const char *name;
     const uint8_t *bytes;
     uint32_t len;
+    const struct powercut_image *sent; // what a server sends for it, as a patch; NULL: itself
 };
 
 /** What the device is; borrowed. */
@@ -117,8 +118,10 @@ struct powercut_scenario {
     uint8_t slots[16]; // image in each OTA slot; 0: blank
     uint32_t seq[2];   // of the records; 0: empty
     uint32_t states[2];
-    uint8_t goal;     // image that runs in the end; of a crash loop: that is rolled back to
-    uint8_t served;   // image of the update; 0: the goal
+    uint8_t goal;   // image that runs in the end; of a crash loop: that is rolled back to
+    uint8_t served; // image of the update; 0: the goal
+    // What the server has instead of that image, such as a patch to it; NULL: the image.
+    const struct powercut_image *file;
     unsigned allowed; // 1 << image: what may boot, at any time
     uint32_t
         window_from; // cuts in operations between these may leave nothing that boots: hardware's open window
@@ -148,7 +151,7 @@ struct powercut_life {
 esp_err_t powercut_act(const struct powercut_scenario *scenario, uint32_t number,
                        struct powercut_life *life) ESP_MUST_CHECK;
 
-/** Writes an update into the next slot by hand and chooses it; with final, it is staged there and copied to final. */
+/** Writes an update into the next slot and chooses it; with final, by hand: it is staged there and copied to final. */
 esp_err_t powercut_update(const struct powercut_image *image, enum powercut_way way,
                           const esp_partition_t *final) ESP_MUST_CHECK;
 
