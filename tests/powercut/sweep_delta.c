@@ -144,7 +144,8 @@ static void make_patches(const struct powercut_world *world, enum sweep_image ol
     const uint8_t *digest = from->bytes + (world == &s_signed ? s_sealed_len : from->len) - 32;
     uint8_t *bytes[2];
     size_t len[2];
-    if (delta_encode(&old_file, &new_file, ESP_DELTA_4K, true, &bytes[0], &len[0], NULL) != ESP_OK ||
+    if (delta_encode(&old_file, &new_file, ESP_DELTA_4K, true, &bytes[0], &len[0], NULL) !=
+            ESP_OK ||
         delta_encode_legacy(&old_file, &new_file, digest, &bytes[1], &len[1]) != ESP_OK) {
         abort();
     }

@@ -151,7 +151,7 @@ static void count_ops(void *context, enum nor_flash_op op, uint32_t address, uin
     ((unsigned *)context)[op]++;
 }
 
-static void a_record_is_one_erase_and_one_write_between_two_syncs(void **state)
+static void a_record_is_one_erase_and_two_writes_between_two_syncs(void **state)
 {
     (void)state;
     esp_flash_t *chip;
@@ -163,11 +163,37 @@ static void a_record_is_one_erase_and_one_write_between_two_syncs(void **state)
     nor_flash_observe(chip, count_ops, ops);
     assert_int_equal(otadata_write(chip, 0x2000, 1, &written), ESP_OK);
     assert_int_equal(ops[NOR_FLASH_ERASE], 1);
-    assert_int_equal(ops[NOR_FLASH_PROGRAM], 1);
+    assert_int_equal(ops[NOR_FLASH_PROGRAM], 2);
     assert_int_equal(ops[NOR_FLASH_SYNC], 2);
     assert_int_equal(otadata_read(chip, 0x2000, records), ESP_OK);
     assert_memory_equal(&records[1], &written, sizeof(written));
     assert_true(otadata_is_blank(&records[0]));
+    nor_flash_close(chip);
+}
+
+static void note_lens(void *context, enum nor_flash_op op, uint32_t address, uint32_t len)
+{
+    uint32_t(*programs)[2] = context;
+    if (op == NOR_FLASH_PROGRAM) {
+        programs[programs[0][1] != 0][0] = address;
+        programs[programs[0][1] != 0][1] = len;
+    }
+}
+
+// It covers the sequence number only: were it written with the state, a cut could leave it without.
+static void the_crc_is_written_when_the_rest_stands(void **state)
+{
+    (void)state;
+    esp_flash_t *chip;
+    uint32_t programs[2][2] = {{0}};
+    esp_ota_select_entry_t written = record(9, ESP_OTA_IMG_ABORTED);
+    assert_int_equal(nor_flash_open_in_memory(64 * 1024, &chip), ESP_OK);
+    nor_flash_observe(chip, note_lens, programs);
+    assert_int_equal(otadata_write(chip, 0x2000, 0, &written), ESP_OK);
+    assert_int_equal(programs[0][0], 0x2000);
+    assert_int_equal(programs[0][1], 28);
+    assert_int_equal(programs[1][0], 0x2000 + 28);
+    assert_int_equal(programs[1][1], 4);
     nor_flash_close(chip);
 }
 
@@ -199,7 +225,8 @@ int main(void)
         cmocka_unit_test(the_sequence_number_0_leads_to_the_slot_that_was_asked_for),
         cmocka_unit_test(refuses_to_run_out_of_sequence_numbers),
         cmocka_unit_test(keeps_the_label_of_the_sector_that_is_rewritten),
-        cmocka_unit_test(a_record_is_one_erase_and_one_write_between_two_syncs),
+        cmocka_unit_test(a_record_is_one_erase_and_two_writes_between_two_syncs),
+        cmocka_unit_test(the_crc_is_written_when_the_rest_stands),
         cmocka_unit_test(a_torn_record_is_never_good),
     };
     esp_log_level_set("*", ESP_LOG_NONE);

@@ -137,6 +137,29 @@ static void boot(const struct powercut_scenario *scenario, struct nor_physics *c
 
 // ----------------------------------------------------------------------- updates
 
+static uint32_t s_restarts; // of this life's update
+
+static void note_restarts(esp_https_ota_handle_t handle)
+{
+    esp_https_ota_stats_t stats;
+    if (esp_https_ota_get_stats(handle, &stats) == ESP_OK) {
+        s_restarts = stats.restarts;
+    }
+}
+
+// With a server that is what it was, and nothing lost that was written, what the journal says holds. An update that begins again
+// ends well, and so would hide a journal that is wrong.
+static bool must_not_restart(const struct powercut_scenario *scenario,
+                             const struct nor_shared *shared)
+{
+    bool is_certain = !scenario->extra && !scenario->is_stepwise && !scenario->has_cache;
+    for (uint32_t i = 0; i < shared->cuts_done; i++) {
+        uint32_t tear = shared->cuts[i].tear;
+        is_certain = is_certain && tear != NOR_TEAR_UNSTABLE && tear != NOR_TEAR_WEAK;
+    }
+    return is_certain;
+}
+
 static esp_err_t update_over_https(const struct powercut_image *image, enum powercut_way way,
                                    bool gives_up)
 {
@@ -165,6 +188,7 @@ static esp_err_t update_over_https(const struct powercut_image *image, enum powe
             return esp_https_ota_abort(handle);
         }
     } while (err == ESP_ERR_HTTPS_OTA_IN_PROGRESS);
+    note_restarts(handle);
     if (err == ESP_OK) {
         return esp_https_ota_finish(handle);
     }
@@ -430,6 +454,9 @@ void powercut_live(const struct powercut_scenario *scenario, struct nor_physics 
     if (err != ESP_OK && !may_fail) {
         FAIL(life, "the application (%s) fails with %s", name_of(scenario->world, life->booted),
              esp_err_to_name(err));
+    }
+    if (s_restarts > 0 && !life->failure[0] && must_not_restart(scenario, chip->shared)) {
+        FAIL(life, "the update began again, as the journal did not hold");
     }
     life->has_goal = life->has_goal && err == ESP_OK;
 }
