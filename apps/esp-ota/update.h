@@ -63,6 +63,7 @@ struct update {
     int64_t file_size;           // the same; 0: not known
     uint32_t wanted_size;        // of the new image, from whom is trusted; 0: not known
     uint8_t wanted_digest[CRYPTO_SHA256_LEN];
+    const char *release; // name of the image in the folder, clean text; NULL: as its descriptor
     size_t wanted_digest_len; // leading bytes that are known; 0: nobody said what the image must be
     const esp_partition_t *target;
     esp_app_desc_t desc;

@@ -475,6 +475,11 @@ static int report_failure(struct follow *f, const struct device *device, esp_err
 
 static int report_taken(const struct follow *f, const struct device *device)
 {
+    static char version[ESP_OTA_RELEASE_TEXT_MAX];
+    const struct esp_ota_release *release = &f->release;
+    if (strcmp(release->version, release->app_version) != 0) {
+        f->u->release = cli_clean_text(release->version, strlen(release->version), version);
+    }
     if (!cli_is_json()) {
         return update_session_report(f->u, device, ESP_OK);
     }

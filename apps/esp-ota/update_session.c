@@ -396,7 +396,8 @@ static int report_success(const struct update *u)
     }
     update_name_slot(u->target, slot);
     name_image(u, name);
-    printf("%s holds %s, verified: %lld bytes in %.2f s; it boots next\n", slot, name,
+    printf("%s holds %s%s%s%s, verified: %lld bytes in %.2f s; it boots next\n", slot, name,
+           u->release ? " (release " : "", u->release ? u->release : "", u->release ? ")" : "",
            (long long)u->bytes, u->seconds);
     printf("next: esp-ota boot --flash %s\n", u->flash);
     return CLI_DONE;
