@@ -202,7 +202,7 @@ static struct powercut_amount amount_of(const struct prove *prove, const struct 
                                     .pair_window = is_aside  ? 1
                                                    : is_bulk ? 0
                                                              : 4,
-                                    .histories = is_aside ? 10 : 60};
+                                    .histories = is_aside ? 10 : 30};
 }
 
 struct tracer {
