@@ -58,7 +58,8 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                         .first_seed = options->seed,
                                         .stops_at_first = options->is_quick};
     }
-    bool is_slow = scenario->world->encode != NULL; // ciphers cost ten times the rest of a life
+    // Ciphers cost ten times the rest of a life, and so do patches.
+    bool is_slow = scenario->world->encode || scenario->file;
     if (options->is_quick) {
         return (struct powercut_amount){.seeds = 1,
                                         .operation_max = is_slow ? 8 : 12,
@@ -70,6 +71,7 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
+                                    .operation_max = is_slow && !options->is_long ? 48 : 0,
                                     .pair_window = is_slow                            ? 2
                                                    : is_critical && !options->is_long ? 3
                                                                                       : 12,
