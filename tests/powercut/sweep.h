@@ -22,7 +22,10 @@ extern const struct sweep_group
     SWEEP_COMMON; // sweep_scenarios.c, and the others in files of their names
 extern const struct sweep_group SWEEP_DELTA;
 extern const struct sweep_group SWEEP_NVS;
+extern const struct sweep_group SWEEP_COPY;
+extern const struct sweep_group SWEEP_RECORDS;
 extern const struct sweep_group SWEEP_REPAIR;
+extern const struct sweep_group SWEEP_SERVER;
 extern const struct sweep_group SWEEP_SIGNED;
 extern const struct sweep_group SWEEP_STAGE;
 
@@ -30,7 +33,10 @@ extern const struct sweep_group SWEEP_STAGE;
 void sweep_make_worlds(void);
 void sweep_make_delta(void);
 void sweep_make_nvs(void);
+void sweep_make_copy(void);
+void sweep_make_records(void);
 void sweep_make_repair(void);
+void sweep_make_server(void);
 void sweep_make_signed(void);
 void sweep_make_stage(void);
 

@@ -148,8 +148,9 @@ static void make_patches(const struct powercut_world *world, enum sweep_image ol
         delta_encode_legacy(&old_file, &new_file, digest, &bytes[1], &len[1]) != ESP_OK) {
         abort();
     }
-    *patch = (struct powercut_image){"patch", bytes[0], (uint32_t)len[0]};
-    *legacy = (struct powercut_image){"legacy patch", bytes[1], (uint32_t)len[1]};
+    *patch = (struct powercut_image){.name = "patch", .bytes = bytes[0], .len = (uint32_t)len[0]};
+    *legacy =
+        (struct powercut_image){.name = "legacy patch", .bytes = bytes[1], .len = (uint32_t)len[1]};
 }
 
 static void replace_file(void *context, uint32_t life)

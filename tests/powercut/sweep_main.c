@@ -116,6 +116,10 @@ static void sweep_one(const struct powercut_scenario *scenario, const struct opt
            scenario->name, (unsigned long long)totals.operations, (unsigned long long)totals.cuts,
            (unsigned long long)totals.lives, totals.worst_recovery,
            (unsigned long long)totals.failures, seconds() - start);
+    if (totals.windows) {
+        printf("  %llu times nothing booted after a cut in the window that hardware leaves open\n",
+               (unsigned long long)totals.windows);
+    }
     if (totals.has_failure) {
         print_failure(&totals);
     }

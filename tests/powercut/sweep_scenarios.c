@@ -155,7 +155,10 @@ void sweep_make_worlds(void)
     make_encrypted(&s_esp32, &s_small, &s_esp32_cipher, FLASH_SCHEME_ESP32);
     sweep_make_delta();
     sweep_make_nvs();
+    sweep_make_copy();
+    sweep_make_records();
     sweep_make_repair();
+    sweep_make_server();
     sweep_make_signed();
     sweep_make_stage();
 }
@@ -256,7 +259,7 @@ static const struct powercut_scenario SCENARIOS[] = {
      .seq = {15, 16},
      .states = {UNDEFINED, UNDEFINED},
      .goal = NEW,
-     .allowed = NOW(OLDER) | NOW(OLD) | NOW(NEW)},
+     .allowed = NOW(OLD) | NOW(NEW)},
     {.name = "encrypted_xts_https_rollback",
      .world = &s_xts,
      .way = POWERCUT_HTTPS,
@@ -380,7 +383,8 @@ const struct sweep_group SWEEP_COMMON = {SCENARIOS, sizeof(SCENARIOS) / sizeof(S
 const struct powercut_scenario *sweep_at(unsigned i)
 {
     static const struct sweep_group *const GROUPS[] = {&SWEEP_COMMON, &SWEEP_SIGNED, &SWEEP_STAGE,
-                                                       &SWEEP_DELTA,  &SWEEP_REPAIR, &SWEEP_NVS};
+                                                       &SWEEP_DELTA,  &SWEEP_COPY,   &SWEEP_RECORDS,
+                                                       &SWEEP_REPAIR, &SWEEP_SERVER, &SWEEP_NVS};
     for (size_t g = 0; g < sizeof(GROUPS) / sizeof(GROUPS[0]); g++) {
         if (i < GROUPS[g]->count) {
             return &GROUPS[g]->scenarios[i];

@@ -115,7 +115,7 @@ static esp_err_t begin_body(struct delta_stage *self)
 {
     const struct esp_delta_patch *patch = &self->patch;
     struct delta_decoder_config config = {
-        .size = {patch->map_entries, patch->pool_len, patch->inputs},
+        .size = {patch->map_entries, patch->pool_len, patch->inputs, patch->has_deflate},
         .old_len = patch->old_size,
         .new_len = patch->new_size - tail_len(patch),
         .body_len = patch->body_size,
