@@ -92,6 +92,7 @@ static void report_created(const struct create *c)
         json_object_set_new(account, "operations", JSON_REAL(c->account.operations));
         json_object_set_new(account, "literals", JSON_REAL(c->account.literals));
         json_object_set_new(account, "corrections", JSON_REAL(c->account.corrections));
+        json_object_set_new(account, "streams", JSON_REAL(c->account.streams));
         json_object_set_new(root, "account", account);
         json_object_set_new(root, "operation_count", json_integer(c->account.operation_count));
         json_object_set_new(root, "literal_count", json_integer(c->account.literal_count));

@@ -114,7 +114,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     make_old(&files, data[0] % 3, data + 8, old_len);
     const uint8_t *body = data + 8 + old_len;
     struct delta_decoder_config config = {
-        .size = {data[1] % 32, 1 + data[2] * 4u, 1 + data[0] / 3 % MODEL_INPUTS_MAX},
+        .size = {data[1] % 32, 1 + data[2] * 4u, 1 + data[0] / 3 % MODEL_INPUTS_MAX,
+                 data[7] >> 1 & 1},
         .old_len = files.old_len,
         .new_len = delta_load(data + 3, 2) % (NEW_MAX + 1),
         .body_len = (uint32_t)(size - 8 - old_len),

@@ -41,6 +41,7 @@ struct esp_delta_patch {
     bool makes_checksum;    // the decoder computes the image's checksum byte ...
     bool makes_digest;      // ... and its appended SHA-256
     bool ignores_addresses; // old and new are treated as plain bytes
+    bool has_deflate;       // there are copies of deflate streams, token by token
     uint8_t
         old_digest[ESP_DELTA_PATCH_DIGEST_LEN]; // first bytes of the SHA-256 of all of the old file
     uint8_t new_digest[ESP_DELTA_PATCH_DIGEST_LEN];

@@ -5,11 +5,12 @@
 
 #include <string.h>
 
+#include "delta_deflate.h"
 #include "esp_log.h"
 
 static const char *TAG = "esp_delta_ota";
 
-#define WEIGHT_SETS (RECENT_WEIGHT_SET + DECODER_RECENT)
+#define WEIGHT_SETS (DEFLATE_WEIGHT_SET + DEFLATE_WEIGHT_SETS)
 
 // ----------------------------------------------------------------------- set-up
 
@@ -17,6 +18,7 @@ size_t delta_decoder_memory(const struct delta_size *size)
 {
     return sizeof(struct delta_decoder) + size->map_entries * sizeof(struct delta_map_entry) +
            (size_t)WEIGHT_SETS * size->inputs * sizeof(int32_t) +
+           (size->has_deflate ? sizeof(struct delta_deflate) : 0) +
            size->pool_len * sizeof(delta_compact);
 }
 
@@ -34,6 +36,7 @@ static void init_slots(struct delta_decoder *decoder)
         }
     }
     decoder->is_from_new = COMPACT_INITIAL;
+    decoder->is_deflate = COMPACT_INITIAL;
     delta_number_init(&decoder->literal_count);
     delta_number_init(&decoder->copy_count);
     delta_number_init(&decoder->seek);
@@ -47,6 +50,11 @@ esp_err_t delta_decoder_init(struct delta_decoder *decoder,
 {
     memset(decoder, 0, sizeof(*decoder));
     uint8_t *memory = (uint8_t *)(decoder + 1);
+    if (config->size.has_deflate) {
+        decoder->deflate = (struct delta_deflate *)(void *)memory;
+        memory += sizeof(*decoder->deflate);
+        delta_deflate_init(decoder->deflate);
+    }
     decoder->map = (struct delta_map_entry *)(void *)memory;
     memory += config->size.map_entries * sizeof(struct delta_map_entry);
     int32_t *weights = (int32_t *)(void *)memory;
@@ -159,8 +167,11 @@ static esp_err_t read_source(struct delta_decoder *decoder)
 {
     const struct delta_operation none = {0};
     const struct delta_operation *answer = decoder->answers ? decoder->answers->operation : &none;
-    bool is_from_new =
-        delta_model_decide_one(&decoder->model, &decoder->is_from_new, answer->is_from_new);
+    bool is_deflate =
+        decoder->deflate &&
+        delta_model_decide_one(&decoder->model, &decoder->is_deflate, answer->script != NULL);
+    bool is_from_new = !is_deflate && delta_model_decide_one(&decoder->model, &decoder->is_from_new,
+                                                             answer->is_from_new);
     if (is_from_new) {
         uint32_t distance = delta_model_number(&decoder->model, &decoder->distance,
                                                decoder->new_at - answer->source - 1);
@@ -173,7 +184,7 @@ static esp_err_t read_source(struct delta_decoder *decoder)
         uint32_t seek = delta_model_signed(&decoder->model, &decoder->seek,
                                            answer->source - decoder->old_expected);
         decoder->source = decoder->old_expected + seek;
-        decoder->phase = DELTA_COPY_OLD;
+        decoder->phase = is_deflate ? DELTA_COPY_DEFLATE : DELTA_COPY_OLD;
         if (decoder->source >= decoder->old_len) {
             return refuse("a copy from outside the old image");
         }
@@ -202,8 +213,12 @@ static esp_err_t read_length(struct delta_decoder *decoder)
 
 static esp_err_t read_copy(struct delta_decoder *decoder)
 {
+    const uint32_t *script = decoder->answers ? decoder->answers->operation->script : NULL;
     esp_err_t err = read_source(decoder);
-    if (err == ESP_OK) {
+    if (err == ESP_OK && decoder->phase == DELTA_COPY_DEFLATE) {
+        decoder->left = 1; // until it says otherwise
+        err = delta_deflate_begin(decoder, script);
+    } else if (err == ESP_OK) {
         err = read_length(decoder);
     }
     if (decoder->answers) { // the encoder's own, which it lets the decoder advance
@@ -264,6 +279,7 @@ static enum delta_phase next_phase(const struct delta_decoder *decoder)
         return decoder->left > 0 ? DELTA_LITERALS : is_open ? DELTA_COPY : DELTA_DONE;
     case DELTA_COPY_OLD:
     case DELTA_COPY_NEW:
+    case DELTA_COPY_DEFLATE:
         return decoder->left > 0 ? decoder->phase : is_open ? DELTA_OPERATION : DELTA_DONE;
     default:
         return decoder->phase;
@@ -290,6 +306,8 @@ static esp_err_t work_atom(struct delta_decoder *decoder)
         return delta_copy_unit(decoder);
     case DELTA_COPY_NEW:
         return copy_made(decoder);
+    case DELTA_COPY_DEFLATE:
+        return delta_deflate_atom(decoder);
     default:
         return ESP_OK;
     }

@@ -12,7 +12,7 @@
 #include "delta_model.h"
 #include "delta_walk.h"
 
-// Room for input. The most that an atom takes are two numbers: 35 modelled decisions each and 30 bits at even odds, 150 bytes.
+// Room for input. The most that an atom takes are two numbers: 38 modelled decisions each and 26 bits at even odds, below 150 bytes.
 #define DECODER_INPUT_LEN 192
 #define DECODER_ATOM_LEN  160
 
@@ -21,6 +21,8 @@
 #define LITERAL_WEIGHT_SETS 8
 #define FLAG_HISTORIES      8
 #define RECENT_WEIGHT_SET   (LITERAL_WEIGHT_SETS + UNIT_KINDS * 3) // the first of DECODER_RECENT
+#define DEFLATE_WEIGHT_SET  (RECENT_WEIGHT_SET + DECODER_RECENT)
+#define DEFLATE_WEIGHT_SETS 10
 
 enum delta_phase {
     DELTA_START, // how many regions
@@ -31,6 +33,7 @@ enum delta_phase {
     DELTA_COPY, // which copy comes, from where, and its length
     DELTA_COPY_OLD,
     DELTA_COPY_NEW,
+    DELTA_COPY_DEFLATE,
     DELTA_DONE,
 };
 
@@ -45,6 +48,8 @@ struct delta_operation {
     bool is_from_new;
     uint32_t source; // offset in the old or new image
     uint32_t len;
+    const uint32_t
+        *script; // of a deflate stream in the old image: the answers of delta_deflate.h; else NULL
 };
 
 // What an encoder knows: the answers to all decisions. The decoder's is NULL.
@@ -68,6 +73,7 @@ struct delta_size {
     uint32_t map_entries;
     uint32_t pool_len;
     unsigned inputs;
+    bool has_deflate;
 };
 
 struct delta_decoder {
@@ -112,6 +118,8 @@ struct delta_decoder {
     delta_compact is_field[UNIT_KINDS];
     delta_compact is_equal[UNIT_KINDS][UNIT_LEN_MAX][2];
     delta_compact is_from_new;
+    delta_compact is_deflate;
+    struct delta_deflate *deflate; // NULL: the patch has no such copies
     struct delta_number literal_count, copy_count, seek, distance, map_gap, correction;
 
     uint8_t input[DECODER_INPUT_LEN];

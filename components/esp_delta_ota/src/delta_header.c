@@ -7,7 +7,8 @@
 #define FLAG_CHECKSUM     0x01
 #define FLAG_DIGEST       0x02
 #define FLAG_NO_ADDRESSES 0x04
-#define FLAGS_KNOWN       0x07
+#define FLAG_DEFLATE      0x08
+#define FLAGS_KNOWN       0x0F
 
 #define POOL_UNIT 16 // slots counted together in the header
 
@@ -19,6 +20,7 @@ static void read_fields(const uint8_t *bytes, struct esp_delta_patch *patch)
         .makes_checksum = (flags & FLAG_CHECKSUM) != 0,
         .makes_digest = (flags & FLAG_DIGEST) != 0,
         .ignores_addresses = (flags & FLAG_NO_ADDRESSES) != 0,
+        .has_deflate = (flags & FLAG_DEFLATE) != 0,
         .inputs = bytes[7],
         .old_size = delta_load(bytes + 8, 4),
         .new_size = delta_load(bytes + 12, 4),
@@ -72,7 +74,8 @@ void esp_delta_patch_encode(const struct esp_delta_patch *patch,
     bytes[5] = (uint8_t)patch->ram_class;
     bytes[6] = (uint8_t)((patch->makes_checksum ? FLAG_CHECKSUM : 0) |
                          (patch->makes_digest ? FLAG_DIGEST : 0) |
-                         (patch->ignores_addresses ? FLAG_NO_ADDRESSES : 0));
+                         (patch->ignores_addresses ? FLAG_NO_ADDRESSES : 0) |
+                         (patch->has_deflate ? FLAG_DEFLATE : 0));
     bytes[7] = patch->inputs;
     delta_store(bytes + 8, 4, patch->old_size);
     delta_store(bytes + 12, 4, patch->new_size);
@@ -88,8 +91,10 @@ void esp_delta_patch_encode(const struct esp_delta_patch *patch,
 
 size_t esp_delta_patch_memory(const struct esp_delta_patch *patch)
 {
-    struct delta_size size = {
-        .map_entries = patch->map_entries, .pool_len = patch->pool_len, .inputs = patch->inputs};
+    struct delta_size size = {.map_entries = patch->map_entries,
+                              .pool_len = patch->pool_len,
+                              .inputs = patch->inputs,
+                              .has_deflate = patch->has_deflate};
     return delta_decoder_memory(&size);
 }
 

@@ -113,6 +113,13 @@ static void compact_learn(delta_compact *slot, int bit)
 
 // ----------------------------------------------------------------------- decisions
 
+uint32_t delta_hash(uint32_t a, uint32_t b)
+{
+    uint32_t hash = a * 0x9E3779B1u + b * 0x85EBCA6Bu + 0x1234567u;
+    hash = (hash ^ hash >> 15) * 0x2C1B3C6Du;
+    return hash ^ hash >> 13;
+}
+
 void delta_model_init(struct delta_model *model, unsigned inputs_max, delta_compact *pool,
                       uint32_t pool_len, int32_t *weights, unsigned weight_sets)
 {

@@ -69,9 +69,4 @@ uint32_t delta_model_signed(struct delta_model *model, struct delta_number *numb
                             uint32_t answer);
 void delta_number_init(struct delta_number *number);
 
-static inline uint32_t delta_hash(uint32_t a, uint32_t b)
-{
-    uint32_t hash = a * 0x9E3779B1u + b * 0x85EBCA6Bu + 0x1234567u;
-    hash = (hash ^ hash >> 15) * 0x2C1B3C6Du;
-    return hash ^ hash >> 13;
-}
+uint32_t delta_hash(uint32_t a, uint32_t b);

@@ -115,7 +115,7 @@ static esp_err_t begin_body(struct delta_stage *self)
 {
     const struct esp_delta_patch *patch = &self->patch;
     struct delta_decoder_config config = {
-        .size = {patch->map_entries, patch->pool_len, patch->inputs},
+        .size = {patch->map_entries, patch->pool_len, patch->inputs, patch->has_deflate},
         .old_len = patch->old_size,
         .new_len = patch->new_size - tail_len(patch),
         .body_len = patch->body_size,
@@ -318,6 +318,19 @@ static void attach(struct ota_stage *stage, const struct ota_stage_output *outpu
     ((struct delta_stage *)stage)->output = *output;
 }
 
+static int64_t get_output_len(const struct ota_stage *stage)
+{
+    const struct delta_stage *self = (const struct delta_stage *)stage;
+    switch (self->phase) {
+    case STAGE_HEADER:
+        return -1;
+    case STAGE_LEGACY:
+        return self->legacy.phase > LEGACY_TARGET_SIZE ? (int64_t)self->legacy.target_len : -1;
+    default:
+        return self->patch.new_size;
+    }
+}
+
 static void destroy(struct ota_stage *stage)
 {
     free(stage);
@@ -328,6 +341,7 @@ static const struct ota_stage_ops delta_stage_ops = {
     .step = step,
     .finish = finish,
     .attach = attach,
+    .get_output_len = get_output_len,
     .destroy = destroy,
 };
 

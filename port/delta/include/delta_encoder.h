@@ -29,6 +29,7 @@ struct delta_account {
     double operations; // what is copied from where
     double literals;
     double corrections; // in copies
+    double streams;     // tokens and codes of compressed pages
     uint32_t operation_count;
     uint32_t literal_count;
 };

@@ -356,6 +356,92 @@ esp_err_t copy_plan_make(const struct plan_input *input, struct operation_list *
     return err;
 }
 
+// A list that grows; literals wait for the copy behind them.
+struct list_builder {
+    struct operation_list list;
+    size_t room;
+    uint32_t literals;
+};
+
+static void add_operation(struct list_builder *builder, struct delta_operation op)
+{
+    if (builder->list.count == builder->room) {
+        size_t room = builder->room * 2 + 64;
+        struct delta_operation *items =
+            realloc(builder->list.items, room * sizeof(*builder->list.items));
+        if (!items) { // as many as before and no more: seen at the end
+            return;
+        }
+        builder->list.items = items;
+        builder->room = room;
+    }
+    op.literals = builder->literals;
+    builder->literals = 0;
+    builder->list.items[builder->list.count++] = op;
+}
+
+// A stretch of literals or of a copy, of which from to to is wanted.
+static void add_part(struct list_builder *builder, const struct delta_operation *copy,
+                     uint32_t start, uint32_t from, uint32_t to)
+{
+    if (from >= to) {
+        return;
+    }
+    if (!copy) {
+        builder->literals += to - from;
+        return;
+    }
+    struct delta_operation part = *copy;
+    part.source += from - start;
+    part.len = to - from;
+    add_operation(builder, part);
+}
+
+// The same without what streams make, which come as copies of their own.
+static void add_around(struct list_builder *builder, const struct deflate_plan *plan, size_t *next,
+                       const struct delta_operation *copy, uint32_t start, uint32_t end)
+{
+    uint32_t at = start;
+    for (; *next < plan->count && plan->copies[*next].new_at < end; (*next)++) {
+        const struct deflate_copy *stream = &plan->copies[*next];
+        uint32_t stream_end = stream->new_at + stream->new_len;
+        if (stream->new_at >= start) {
+            add_part(builder, copy, start, at, stream->new_at);
+            struct delta_operation op = {.source = stream->old_at,
+                                         .len = stream->new_len,
+                                         .script = (const uint32_t *)(void *)stream->script.bytes};
+            add_operation(builder, op);
+        }
+        at = stream_end;
+        if (stream_end > end) {
+            return; // it reaches into the next stretch
+        }
+    }
+    add_part(builder, copy, start, at, end);
+}
+
+esp_err_t operation_list_insert(struct operation_list *list, const struct deflate_plan *plan)
+{
+    struct list_builder builder = {0};
+    size_t next = 0;
+    uint32_t at = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct delta_operation *op = &list->items[i];
+        add_around(&builder, plan, &next, NULL, at, at + op->literals);
+        at += op->literals;
+        add_around(&builder, plan, &next, op, at, at + op->len);
+        at += op->len;
+    }
+    add_operation(&builder, (struct delta_operation){0}); // the last literals
+    if (builder.list.count == builder.room && builder.literals > 0) {
+        operation_list_free(&builder.list);
+        return ESP_ERR_NO_MEM;
+    }
+    operation_list_free(list);
+    *list = builder.list;
+    return ESP_OK;
+}
+
 void operation_list_free(struct operation_list *list)
 {
     free(list->items);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "delta_decoder.h"
+#include "deflate_plan.h"
 #include "image_sweep.h"
 
 #define PRICE_BIT     16u             // prices are in 1/16 bit
@@ -28,5 +29,9 @@ struct operation_list {
 // ESP_ERR_NO_MEM
 esp_err_t copy_plan_make(const struct plan_input *input,
                          struct operation_list *list) ESP_MUST_CHECK;
+
+// Puts the copies of deflate streams into the list, in place of what makes these bytes now. ESP_ERR_NO_MEM.
+esp_err_t operation_list_insert(struct operation_list *list,
+                                const struct deflate_plan *plan) ESP_MUST_CHECK;
 
 void operation_list_free(struct operation_list *list);

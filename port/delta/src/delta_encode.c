@@ -60,6 +60,7 @@ struct attempt {
     struct match_list matches;
     struct address_map map;
     struct operation_list operations;
+    const struct deflate_plan *streams;
 };
 
 // ----------------------------------------------------------------------- matching and planning
@@ -157,6 +158,10 @@ static esp_err_t prepare(struct attempt *a, const struct setting *setting)
     for (size_t i = 0; i < a->new_file.len; i++) {
         a->literal_price[i] = PRICE_LITERAL;
     }
+    for (size_t i = 0; i < a->streams->count; i++) { // what makes these bytes is settled
+        const struct deflate_copy *stream = &a->streams->copies[i];
+        memset(a->literal_price + stream->new_at, 0, stream->new_len * sizeof(*a->literal_price));
+    }
     esp_err_t err = image_sweep_init(&a->old_sweep, &a->old_file, setting->ignores_addresses);
     if (err == ESP_OK) {
         err = image_sweep_init(&a->new_sweep, &a->new_file, setting->ignores_addresses);
@@ -226,6 +231,9 @@ static void account_decision(void *context, uint32_t probability, int bit)
     case DELTA_LITERALS:
         self->account.literals += bytes;
         break;
+    case DELTA_COPY_DEFLATE:
+        self->account.streams += bytes;
+        break;
     case DELTA_COPY_OLD:
         self->account.corrections += bytes;
         break;
@@ -249,7 +257,7 @@ static esp_err_t write_body(const struct esp_delta_patch *patch, struct attempt 
                                     .map = a->map.entries,
                                     .operation = a->operations.items};
     struct delta_decoder_config config = {
-        .size = {patch->map_entries, patch->pool_len, patch->inputs},
+        .size = {patch->map_entries, patch->pool_len, patch->inputs, patch->has_deflate},
         .old_len = patch->old_size,
         .new_len = a->coded_len,
         .ignores_addresses = patch->ignores_addresses,
@@ -296,11 +304,13 @@ static uint32_t tail_len(const struct esp_delta_patch *patch)
 // One attempt with one setting. ESP_ERR_INVALID_SIZE: its map is too large for the class.
 static esp_err_t try_setting(const struct setting *setting, struct esp_delta_patch *patch,
                              const struct delta_file *old_file, const struct delta_file *new_file,
-                             struct accountant *accountant)
+                             const struct deflate_plan *streams, struct accountant *accountant)
 {
     struct attempt a = {.old_file = *old_file,
                         .new_file = *new_file,
-                        .coded_len = patch->new_size - tail_len(patch)};
+                        .coded_len = patch->new_size - tail_len(patch),
+                        .streams = streams};
+    patch->has_deflate = streams->count > 0;
     patch->ignores_addresses = setting->ignores_addresses;
     esp_err_t err = prepare(&a, setting);
     if (err == ESP_OK && !setting->ignores_addresses) {
@@ -315,6 +325,9 @@ static esp_err_t try_setting(const struct setting *setting, struct esp_delta_pat
         prices.entry = prices.entry * 3 / 2;
         address_map_free(&a.map);
         err = address_votes_count(&a.old_sweep, &a.new_sweep, &a.matches, &prices, &a.map);
+    }
+    if (err == ESP_OK && patch->has_deflate) {
+        err = operation_list_insert(&a.operations, a.streams);
     }
     if (err == ESP_OK) {
         err = write_body(patch, &a, accountant);
@@ -381,8 +394,8 @@ static void find_tail(const struct delta_file *file, struct esp_delta_patch *pat
 }
 
 static esp_err_t try_all(struct esp_delta_patch *patch, const struct delta_file *old_file,
-                         const struct delta_file *new_file, struct byte_buffer *best,
-                         struct delta_account *account)
+                         const struct delta_file *new_file, const struct deflate_plan *streams,
+                         struct byte_buffer *best, struct delta_account *account)
 {
     struct delta_layout layout;
     struct delta_file old_copy = *old_file;
@@ -394,7 +407,7 @@ static esp_err_t try_all(struct esp_delta_patch *patch, const struct delta_file 
             continue;
         }
         struct accountant accountant = {0};
-        err = try_setting(&SETTINGS[i], patch, old_file, new_file, &accountant);
+        err = try_setting(&SETTINGS[i], patch, old_file, new_file, streams, &accountant);
         if (err == ESP_OK && (best->len == 0 ||
                               accountant.writer.out.len + ESP_DELTA_PATCH_HEADER_LEN < best->len)) {
             byte_buffer_free(best);
@@ -437,7 +450,15 @@ esp_err_t delta_encode(const struct delta_file *old_file, const struct delta_fil
     hash_file(old_file, fields.old_digest);
     hash_file(new_file, fields.new_digest);
     find_tail(new_file, &fields);
-    esp_err_t err = try_all(&fields, old_file, new_file, &best, &best_account);
+    struct deflate_plan streams = {0};
+    esp_err_t err = ESP_OK;
+    if (ram_class != ESP_DELTA_4K) { // there is no room for the codes
+        err = deflate_plan_make(old_file, new_file, &streams);
+    }
+    if (err == ESP_OK) {
+        err = try_all(&fields, old_file, new_file, &streams, &best, &best_account);
+    }
+    deflate_plan_free(&streams);
     if (err == ESP_OK) {
         err = check_patch(old_file, new_file, &best);
     }
