@@ -329,9 +329,11 @@ static int rehearse(int argc, char **argv)
 const struct cli_command rehearse_command = {
     .name = "rehearse",
     .summary = "predict time, wear and memory of an update",
-    .usage = "rehearse --old OLD.bin --new NEW.bin [--patch FILE] [--part NAME] [--link R,T,W]\n"
-             "                       [--buffer SIZE] [--slot old|blank|erased|other]\n"
-             "                       [--erase-early SIZE] [--worst] [--report FILE.html] [--json]",
+    .usage =
+        "rehearse --old OLD.bin --new NEW.bin [--patch FILE] [--part NAME]\n"
+        "                       [--link RATE,ROUND-TRIP,WINDOW] [--buffer SIZE]\n"
+        "                       [--slot old|blank|erased|other] [--erase-early SIZE] [--worst]\n"
+        "                       [--report FILE.html] [--json]",
     .help =
         "Runs the update code against a flash chip and a network link in virtual time, and "
         "ESP-IDF's algorithm beside it.\n\n"
