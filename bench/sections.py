@@ -12,10 +12,13 @@ import subprocess
 MIB = 1 << 20
 PARTS = ("W25Q32JV", "W25Q64JV", "W25Q128JV", "GD25Q32", "MX25L6406E", "MX25UM25645G")
 # What the link does not limit, ESP-IDF's window on a near and on a far server. --slot other: nothing can be kept.
-LINKS = {"5MB/s, 2 ms, 64 KiB": ("5MB/s,2ms,65536", ("--buffer", "32768")),
-         "500 KB/s, 20 ms, 32 KiB": ("500KB/s,20ms,32KB", ("--buffer", "32768")),
-         "500 KB/s, 10 ms, 5.7 KiB": ("500KB/s,10ms,5760B", ("--buffer", "1024")),
-         "500 KB/s, 20 ms, 5.7 KiB": ("500KB/s,20ms,5760B", ("--buffer", "1024"))}
+WIDE, GOOD, NARROW, FAR = "5MB/s, 2 ms, 64 KiB", "500 KB/s, 20 ms, 32 KiB", "500 KB/s, 10 ms, 5.7 KiB", "500 KB/s, 20 ms, 5.7 KiB"
+BLANK, FIFTH, SCATTERED, EARLY = ("W25Q32JV, " + what for what in (
+    "blank slot", "the last fifth changed", "every fifth sector changed", "1 s handshake, erased meanwhile"))
+LINKS = {WIDE: ("5MB/s,2ms,65536", ("--buffer", "32768")),
+         GOOD: ("500KB/s,20ms,32KB", ("--buffer", "32768")),
+         NARROW: ("500KB/s,10ms,5760B", ("--buffer", "1024")),
+         FAR: ("500KB/s,20ms,5760B", ("--buffer", "1024"))}
 
 
 def ranges(bench, runs):
@@ -33,13 +36,13 @@ def ranges(bench, runs):
 
 def resume(bench, runs):
     """(c) An update that was broken off in the middle, and its continuation, against one that was not."""
-    size = 16 * MIB
     results = {"whole": [], "continued": []}
     rows = {}
     images = bench.pair(16)
     for _ in range(runs):
         results["whole"].append(bench.update(next(images)))
         image = next(images)
+        size = image.stat().st_size
         broken = bench.update_json(image, "--max-bytes", size // 2, "--retries", "0", exit_code=1)
         answer = bench.update_json(image, rewind=False)
         rows["fetched twice"] = {"bytes": broken["received"] + answer["received"] - size}
@@ -61,27 +64,34 @@ def handshakes(bench, runs):
 
 
 def modelled(bench, _):
-    """(e) A rehearsal of 1 MiB on each part, the handshake left out: seconds, and times what the part needs at least."""
-    old, new = bench.image("old", MIB), bench.image("new", MIB)
+    """(e) A rehearsal of about 1 MiB on each part, the handshake left out, against the least time the part needs for the image (erased in units
+    of 64 KiB, whole pages programmed). Slot only: without the flash operations of boot record, resume journal and partition table. Whole: with them."""
+    old, new = bench.two_images()
     rows = {}
     for part in PARTS:
         for title, (link, extra) in LINKS.items():
             rows[f"{part}, {title}"] = rehearsed(bench, old, new, "--part", part, "--link", f"{link},handshake=0s", "--slot", "other", *extra)
-    link = ("--link", LINKS["5MB/s, 2 ms, 64 KiB"][0] + ",handshake=0s", "--buffer", "32768")
-    rows["W25Q32JV, blank slot"] = rehearsed(bench, old, new, "--slot", "blank", *link)
-    rows["W25Q32JV, the last fifth changed"] = rehearsed(bench, bench.mostly_like(new, MIB // 5 * 4, 4096), new, *link)
-    rows["W25Q32JV, every fifth sector changed"] = rehearsed(bench, bench.mostly_like(new, 4 * 4096, 5 * 4096), new, *link)
-    early = ("--link", LINKS["5MB/s, 2 ms, 64 KiB"][0] + ",handshake=1s", "--buffer", "32768", "--slot", "other")
-    rows["W25Q32JV, 1 s handshake, erased meanwhile"] = rehearsed(bench, old, new, "--erase-early", "1MB", *early)
+    link = ("--link", LINKS[WIDE][0] + ",handshake=0s", "--buffer", "32768")
+    length = new.stat().st_size
+    rows[BLANK] = rehearsed(bench, old, new, "--slot", "blank", *link)
+    rows[FIFTH] = rehearsed(bench, bench.mostly_like(new, length // 5 * 4 // 4096 * 4096, 4096), new, *link)
+    rows[SCATTERED] = rehearsed(bench, bench.mostly_like(new, 4 * 4096, 5 * 4096), new, *link)
+    early = ("--link", LINKS[WIDE][0] + ",handshake=1s", "--buffer", "32768", "--slot", "other")
+    rows[EARLY] = rehearsed(bench, old, new, "--erase-early", "1MB", *early)
     return rows
 
 
 def rehearsed(bench, old, new, *options):
     answer = json.loads(bench.output(bench.tool("esp-ota"), "rehearse", "--old", old, "--new", new, "--json", *options))
-    bound, ours, theirs = answer["bound_seconds"], answer["ours"]["seconds"], answer["esp_idf"]["seconds"]
-    extra = answer["handshake_seconds"]
-    return {"bound s": bound, "ours s": ours - extra, "times bound": (ours - extra) / bound, "ESP-IDF s": theirs - extra,
-            "times bound ": (theirs - extra) / bound}
+    bound, handshake = answer["bound_seconds"], answer["handshake_seconds"]
+    row = {"image MiB": answer["bytes"] / MIB, "bound s": bound}
+    for name, who in (("ours", "ours"), ("ESP-IDF", "esp_idf")):
+        seconds = answer[who]["seconds"] - handshake
+        row[f"{name} s"] = seconds
+        row[f"{name}, slot only"] = (seconds - answer[who]["bookkeeping_seconds"]) / bound
+        row[f"{name}, whole"] = seconds / bound
+        row[f"{name}, passes after"] = answer[who]["read_after_download_bytes"] / answer["bytes"]
+    return row
 
 
 def heap(bench, _):
@@ -98,13 +108,13 @@ def heap(bench, _):
         preload = {"LD_PRELOAD": str(bench.build / "bench" / "libbench_count_heap.so"), "COUNT_HEAP": str(report)}
         bench.update_json(next(pair), env=preload)
         counted = json.loads(report.read_text())
-        rows[f"esp-ota and libraries, {size} MiB"] = {"high water KiB": counted["high_water"] / 1024, "allocations": counted["allocations"]}
+        rows[f"esp-ota and libraries, {bench.title(size)}"] = {"high water KiB": counted["high_water"] / 1024, "allocations": counted["allocations"]}
     return rows
 
 
 def power_cuts(bench, _):
     """(g) The whole sweep of tests/powercut."""
-    answer = bench.measured([bench.build / "tests" / "powercut" / "powercut", "--seed", "1"], keep_output=True)
+    answer = bench.measured_output([bench.build / "tests" / "powercut" / "powercut", "--seed", "1"])
     last = answer["output"].strip().splitlines()[-1]
     cuts, double, lives = (int(re.search(rf"(\d+) {word}", last)[1]) for word in ("cuts", "double cuts", "lives"))
     return {"powercut": {"cuts": cuts, "double cuts": double, "lives": lives, "lives a CPU second": lives / answer["cpu"]}}

@@ -92,7 +92,8 @@ class Copy:
             source, copy = ROOT / name, self.root / name
             if name and source.is_file() and not (copy.is_file() and copy.read_bytes() == source.read_bytes()):
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, copy)
+                shutil.copyfile(source, copy)  # with a time of its own, or ninja would take it for built
+                copy.chmod(source.stat().st_mode)
         code, out = run(["cmake", "-G", "Ninja", "-S", ".", "-B", str(self.build), "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
                          "-DOTA_WERROR=OFF"], self.root)
         if code == 0:
@@ -149,7 +150,6 @@ class Copy:
 
 
 def work(copy, todo, results, options):
-    copy.prepare()
     while True:
         try:
             mutant = todo.get_nowait()
@@ -176,7 +176,10 @@ def main():
     todo, results = queue.Queue(), {}
     for mutant in mutants:
         todo.put(mutant)
-    threads = [threading.Thread(target=work, args=(Copy(i), todo, results, options)) for i in range(options.jobs)]
+    copies = [Copy(i) for i in range(options.jobs)]
+    for copy in copies:
+        copy.prepare()
+    threads = [threading.Thread(target=work, args=(copy, todo, results, options)) for copy in copies]
     for thread in threads:
         thread.start()
     for thread in threads:

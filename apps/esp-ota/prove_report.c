@@ -1,33 +1,60 @@
-// The report of esp-ota prove: one page without anything outside it, the verdict first.
+// The report of esp-ota prove: one page without anything outside it, for whoever signs the release. The verdict comes first.
 #define _GNU_SOURCE // open_memstream
-
-#include "prove.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define OLD     1
-#define NEW     2
-#define WIDTH   960.0
-#define BUCKETS 160u
+#include "chip_traits.h"
+#include "prove.h"
 
+// chosen: Okabe and Ito's colours, which colour-blind people tell apart; failures are hatched as well
 static const char STYLE[] =
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 "
-    "1em;color:#1b2733}"
-    "h1{font-size:1.6em;margin:0}h2{margin-top:2.2em;font-size:1.2em}h3{font-size:1em;margin:1.6em "
-    "0 .3em}"
-    ".verdict{padding:1.2em "
-    "1.5em;border-radius:8px;color:#fff}.good{background:#1a7f4b}.bad{background:#b3261e}"
-    ".verdict p{margin:.4em 0 0}table{border-collapse:collapse;width:100%;font-size:.92em}"
-    "th,td{text-align:left;padding:.35em .6em;border-bottom:1px solid "
-    "#d5dce3}td.n,th.n{text-align:right}"
-    "code{font-size:.85em;overflow-wrap:anywhere}svg{width:100%;height:auto;background:#f7f9fb;"
-    "border-radius:6px}"
-    "svg text{font:12px system-ui,sans-serif;fill:#1b2733}.note{color:#51606f;font-size:.92em}"
-    ".key span{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em;border-radius:2px}";
+    ":root{color-scheme:light dark;--page:#fff;--ink:#16202a;--dim:#51606f;--line:#d5dce3;"
+    "--soft:#f2f5f8;--old:#7388a0;--new:#009e73;--bad:#c23b00;--erase:#e69f00;--program:#0072b2;"
+    "--good-bg:#0b6e4f;--bad-bg:#a02c00}"
+    "@media(prefers-color-scheme:dark){:root{--page:#12181f;--ink:#e8edf2;--dim:#a3b1bf;"
+    "--line:#34414e;--soft:#1c252e;--old:#8aa0b8;--new:#2bc39a;--bad:#ff8a50;--program:#56b4e9}}"
+    "@media print{:root{color-scheme:light;--page:#fff;--ink:#000;--dim:#444;--line:#bbb;"
+    "--soft:#f4f4f4;--old:#7388a0;--new:#009e73;--bad:#c23b00;--program:#0072b2}"
+    "body{font-size:11pt;margin:0;max-width:none}figure,tr,.verdict,.tiles,.sign{break-inside:"
+    "avoid}h2,h3{break-after:avoid}}"
+    "*{print-color-adjust:exact;-webkit-print-color-adjust:exact;box-sizing:border-box}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;"
+    "background:var(--page);color:var(--ink)}"
+    "h1{font-size:1.7em;margin:0;line-height:1.2}h2{margin:2.2em 0 .4em;font-size:1.25em}"
+    "h3{font-size:1em;margin:1.4em 0 .2em}p{margin:.4em 0}ul{margin:.3em 0;padding-left:1.3em}"
+    ".verdict{padding:1.2em 1.5em;border-radius:8px;color:#fff}.good{background:var(--good-bg)}"
+    ".bad{background:var(--bad-bg)}.kicker{opacity:.9;font-size:.95em;margin:0 0 .3em}"
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5em,1fr));gap:.7em;"
+    "margin:1em 0}.tiles div{background:var(--soft);border-radius:8px;padding:.7em 1em}"
+    ".tiles b{display:block;font-size:1.5em;line-height:1.2}.tiles span{color:var(--dim);"
+    "font-size:.88em}"
+    "table{border-collapse:collapse;width:100%;font-size:.92em}th{font-weight:600}"
+    "th:first-child,td:first-child{min-width:4em}.wide td:first-child{width:40%}"
+    "th,td{text-align:left;vertical-align:top;padding:.4em .6em;border-bottom:1px solid "
+    "var(--line)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "code{font-size:.85em;overflow-wrap:anywhere}pre{background:var(--soft);padding:.8em 1em;"
+    "border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere;margin:.4em 0}"
+    "figure{margin:.3em 0 0}svg{width:100%;height:auto;display:block}"
+    "svg text{font:12px system-ui,sans-serif;fill:var(--ink)}svg .dim{fill:var(--dim)}"
+    "svg .name{font-weight:600}.band{fill:var(--soft)}.erase{fill:var(--erase)}"
+    ".program{fill:var(--program)}.old{fill:var(--old)}.new{fill:var(--new)}"
+    ".failed{fill:var(--bad);stroke:var(--ink);stroke-width:1;stroke-dasharray:2 2}"
+    ".axis{stroke:var(--dim);stroke-width:1}.arrow{stroke:var(--dim);stroke-width:1.5}"
+    ".tip{fill:var(--dim)}line.never{stroke-dasharray:4 4;opacity:.5}.node{fill:var(--page);"
+    "stroke:var(--dim);stroke-width:2}.is-old{stroke:var(--old)}.is-new{stroke:var(--new)}"
+    ".is-failed{stroke:var(--bad);stroke-width:4}rect.never{stroke-dasharray:4 4}"
+    ".note{color:var(--dim);font-size:.92em}"
+    ".key i{display:inline-block;width:.85em;height:.85em;margin:0 .35em 0 1em;border-radius:2px;"
+    "vertical-align:-.05em}.key i:first-child{margin-left:0}.key .erase{background:var(--erase)}"
+    ".key .program{background:var(--program)}.key .old{background:var(--old)}"
+    ".key .new{background:var(--new)}.key .failed{background:var(--bad)}"
+    ".sign{display:grid;grid-template-columns:2fr 2fr 1fr;gap:2em;margin-top:3em}"
+    ".sign div{border-top:1px solid var(--ink);padding-top:.3em;color:var(--dim);font-size:.9em}";
 
-static void put_text(FILE *to, const char *text)
+void prove_put_text(FILE *to, const char *text)
 {
     for (; *text; text++) {
         switch (*text) {
@@ -49,341 +76,369 @@ static void put_text(FILE *to, const char *text)
     }
 }
 
-static void put_verdict(FILE *to, const struct powercut_totals *sum)
+static const char *base_name(const char *path)
 {
-    bool is_good = sum->failures == 0;
-    fprintf(to, "<div class=\"verdict %s\"><h1>%s</h1><p>", is_good ? "good" : "bad",
-            is_good           ? "No power cut bricked this update."
-            : sum->bricks > 0 ? "This update can brick a device."
-                              : "This update does not survive every power cut.");
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+// 1234567 as "1 234 567". buf holds 32 bytes.
+static const char *number_text(unsigned long long number, char buf[32])
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%llu", number);
+    char *out = buf;
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0) {
+            *out++ = ' ';
+        }
+        *out++ = digits[i];
+    }
+    *out = '\0';
+    return buf;
+}
+
+// ----------------------------------------------------------------------- the verdict
+
+static unsigned long long failures_of(const struct prove *prove, const struct powercut_totals *sum)
+{
+    return (unsigned long long)sum->failures + prove->faults.failures;
+}
+
+static void put_verdict(FILE *to, const struct prove *prove, const struct powercut_totals *sum)
+{
+    bool is_good = failures_of(prove, sum) == 0;
+    char cuts[32];
+    fprintf(to, "<div class=\"verdict %s\"><p class=\"kicker\">Power-cut proof: ",
+            is_good ? "good" : "bad");
+    prove_put_text(to, base_name(prove->old_path));
+    fputs(" to ", to);
+    prove_put_text(to, base_name(prove->new_path));
+    fprintf(to, "</p><h1>%s</h1><p>",
+            is_good           ? "&#10003; Passed: no power cut bricked this update."
+            : sum->bricks > 0 ? "&#10007; Failed: this update can brick a device."
+                              : "&#10007; Failed: this update does not survive every fault.");
     if (is_good) {
         fprintf(to,
-                "The power was cut %llu times. Every time the device started again with the old "
-                "firmware or the new one, complete and verified, and finished the update by itself "
-                "after at most %u power-ons.",
-                (unsigned long long)sum->cuts, sum->worst_recovery);
+                "The power was cut %s times. Every time the device started again with the old "
+                "firmware or the new one, complete and verified, and the update "
+                "came to its proper end without help.",
+                number_text(sum->cuts, cuts));
     } else {
-        fprintf(
-            to,
-            "%llu of %llu cases failed; in %llu of them nothing booted any more. Do not release "
-            "before the failures below are understood.",
-            (unsigned long long)sum->failures, (unsigned long long)sum->cases,
-            (unsigned long long)sum->bricks);
+        fprintf(to,
+                "%llu of %llu cases failed; in %llu of them nothing started any more. Do not "
+                "release before the failures below are understood.",
+                failures_of(prove, sum), (unsigned long long)sum->cases,
+                (unsigned long long)sum->bricks);
     }
     fputs("</p></div>\n", to);
 }
 
-static void put_firmware(FILE *to, const struct prove *prove)
+static void put_tile(FILE *to, const char *figure, const char *caption)
 {
-    const char *const roles[] = {"old", "new"};
-    const char *const paths[] = {prove->old_path, prove->new_path};
-    const char *const names[] = {prove->old_name, prove->new_name};
-    const char *const digests[] = {prove->old_digest, prove->new_digest};
-    fputs("<h2>What was tested</h2><table><tr><th></th><th>firmware</th><th>file</th>"
-          "<th class=\"n\">bytes</th><th>SHA-256 of the file</th></tr>\n",
-          to);
-    for (int i = 0; i < 2; i++) {
-        fprintf(to, "<tr><td>%s</td><td>", roles[i]);
-        put_text(to, names[i]);
-        fputs("</td><td>", to);
-        put_text(to, paths[i]);
-        fprintf(to, "</td><td class=\"n\">%u</td><td><code>%s</code></td></tr>\n",
-                prove->world.images[i + 1].len, digests[i]);
-    }
-    fputs("</table>\n", to);
+    fprintf(to, "<div><b>%s</b><span>%s</span></div>\n", figure, caption);
 }
 
-static void put_scenarios(FILE *to, const struct prove *prove)
+static void put_tiles(FILE *to, const struct prove *prove, const struct powercut_totals *sum)
 {
-    fputs("<table><tr><th>scenario</th><th class=\"n\">flash operations</th><th class=\"n\">power "
-          "cuts</th><th class=\"n\">old boots next</th><th class=\"n\">new boots next</th>"
-          "<th class=\"n\">worst power-ons</th><th class=\"n\">bricks</th><th "
-          "class=\"n\">failures</th></tr>\n",
-          to);
-    for (uint32_t i = 0; i < prove->part_count; i++) {
-        const struct powercut_totals *t = &prove->parts[i].totals;
-        fprintf(to,
-                "<tr><td>%s</td><td class=\"n\">%llu</td><td class=\"n\">%llu</td><td "
-                "class=\"n\">%llu</td>"
-                "<td class=\"n\">%llu</td><td class=\"n\">%u</td><td class=\"n\">%llu</td><td "
-                "class=\"n\">%llu</td></tr>\n",
-                prove->parts[i].title, (unsigned long long)t->operations,
-                (unsigned long long)t->cuts, (unsigned long long)t->booted[OLD],
-                (unsigned long long)t->booted[NEW], t->worst_recovery,
-                (unsigned long long)t->bricks, (unsigned long long)t->failures);
-    }
-    fputs("</table>\n", to);
+    char text[80];
+    char a[32];
+    char b[32];
+    uint64_t all;
+    uint64_t cut;
+    prove_count_operations(prove, &all, &cut);
+    fputs("<div class=\"tiles\">", to);
+    put_tile(to, number_text(sum->cuts, a), "power cuts");
+    put_tile(to, number_text(sum->bricks, a), "bricked devices");
+    (void)snprintf(text, sizeof(text), "%s of %s", number_text(cut, a), number_text(all, b));
+    put_tile(to, text, "flash operations cut");
+    put_tile(to, number_text(sum->worst_recovery, a),
+             "power-ons at most after the last cut until all was done");
+    put_tile(to, number_text(sum->lives, a), "power-ons, each checked");
+    fputs("</div>\n", to);
 }
 
 static void put_failures(FILE *to, const struct prove *prove)
 {
-    char cuts[256];
+    char replay[2600];
     for (uint32_t i = 0; i < prove->part_count; i++) {
-        const struct powercut_totals *t = &prove->parts[i].totals;
-        if (!t->has_failure) {
-            continue;
+        const struct prove_part *part = &prove->parts[i];
+        if (part->totals.has_failure) {
+            fprintf(to, "<h3>First failure in: %s</h3><p>", part->title);
+            prove_put_text(to, part->totals.failure.text);
+            fputs("</p><p>Shown step by step by:</p><pre>", to);
+            prove_put_text(to, prove_case_text(part, replay, sizeof(replay)));
+            fputs("</pre>\n", to);
         }
-        fputs("<h3>First failure: ", to);
-        put_text(to, prove->parts[i].title);
-        fputs("</h3><p>", to);
-        put_text(to, t->failure.text);
-        fputs("</p><p>Step by step: <code>", to);
-        put_text(to, prove->command);
-        fprintf(to, " --replay %s:%s</code></p>\n", prove->parts[i].scenario.name,
-                powercut_cuts_text(&t->failed, cuts, sizeof(cuts)));
+    }
+    if (prove->faults.failure[0]) {
+        fputs("<h3>First failure by a fault of the chip</h3><p>", to);
+        prove_put_text(to, prove->faults.failure);
+        fputs("</p>\n", to);
     }
 }
 
-// ----------------------------------------------------------------------- pictures
-
-static double x_of(const struct prove_part *part, uint32_t operation)
+static void put_signatures_meaning(FILE *to, const struct prove *prove)
 {
-    return 90 + (WIDTH - 100) * operation / (part->operation_count ? part->operation_count : 1);
-}
-
-// Partitions that the update touches, one band each; addresses within a band to scale.
-struct band {
-    const esp_partition_info_t *entry;
-    double top;
-    double height;
-};
-
-static uint32_t collect_bands(const struct prove_part *part, struct band bands[20])
-{
-    const struct powercut_world *world = part->scenario.world;
-    uint32_t count = 0;
-    double top = 8;
-    for (uint32_t i = 0; i < world->table_count && count < 20; i++) {
-        const esp_partition_info_t *entry = &world->table[i];
-        bool is_touched = false;
-        for (uint32_t o = 0; o < part->operation_count; o++) {
-            uint32_t at = part->operations[o].address;
-            is_touched =
-                is_touched || (at >= entry->pos.offset && at - entry->pos.offset < entry->pos.size);
-        }
-        if (is_touched) {
-            double height = entry->type == 0 ? 150 : 36;
-            bands[count++] = (struct band){entry, top, height};
-            top += height + 8;
-        }
+    if (prove->trusts == PROVE_TRUST_NOBODY) {
+        fputs("<li>The device asked for <b>no signature</b>; give <code>--key</code> if yours "
+              "does.</li>\n",
+              to);
+        return;
     }
-    return count;
-}
-
-static const struct band *band_of(const struct band *bands, uint32_t count, uint32_t address)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const esp_partition_pos_t *pos = &bands[i].entry->pos;
-        if (address >= pos->offset && address - pos->offset < pos->size) {
-            return &bands[i];
-        }
+    fprintf(to,
+            "<li>Both images are signed (%s), and the device checked that at the update and at "
+            "every start. The new image without its signature, and forged in two bytes, was "
+            "refused every time and never started.</li>\n",
+            signature_scheme_name(prove->scheme));
+    if (prove->no_rotation) {
+        fprintf(to, "<li>No change of keys was tried: %s.</li>\n", prove->no_rotation);
+    } else {
+        fputs("<li>The change from the first key to the second was cut as well: the device always "
+              "trusted one of the two, and in the end refused what the first had signed.</li>\n",
+              to);
     }
-    return NULL;
 }
 
-static void put_flash_map(FILE *to, const struct prove_part *part)
+static void put_meaning(FILE *to, const struct prove *prove)
 {
-    struct band bands[20];
-    uint32_t count = collect_bands(part, bands);
-    double height = count ? bands[count - 1].top + bands[count - 1].height + 26 : 40;
-    fprintf(
-        to,
-        "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"flash map over the update\">\n",
-        WIDTH, height);
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t others;
+    uint64_t bytes;
+    char size[32];
+    char names[PROVE_NAMES_LEN];
+    prove_count_others(prove, &others, &bytes);
+    fputs("<h2>What this means</h2><ul>\n"
+          "<li>A customer may pull the plug at any moment of this update. The device comes back "
+          "with one of the two versions, never with a mixture, and the next attempt succeeds."
+          "</li>\n",
+          to);
+    if (others > 0) {
+        fprintf(to, "<li>Nothing else is touched: %u other partition%s (", (unsigned)others,
+                others == 1 ? "" : "s");
+        prove_put_text(to, prove_others_text(prove, names));
         fprintf(to,
-                "<rect x=\"90\" y=\"%.1f\" width=\"%.0f\" height=\"%.1f\" fill=\"#e8edf2\"/><text "
-                "x=\"6\" y=\"%.1f\">%.16s</text>\n",
-                bands[i].top, WIDTH - 100, bands[i].height, bands[i].top + 16,
-                (const char *)bands[i].entry->label);
+                "; %s) stayed byte for byte as before, at every power-on, and so did everything "
+                "outside of partitions.</li>\n",
+                cli_size_text(bytes, size));
     }
-    for (uint32_t o = 0; o < part->operation_count; o++) {
-        const struct prove_operation *op = &part->operations[o];
-        const struct band *band = band_of(bands, count, op->address);
-        if (!band) {
-            continue;
-        }
-        double scale = band->height / band->entry->pos.size;
-        double width = (WIDTH - 100) / part->operation_count;
-        double tall = op->len * scale;
-        fprintf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\"/>\n",
-                x_of(part, o), band->top + (op->address - band->entry->pos.offset) * scale,
-                width < 1.5 ? 1.5 : width, tall < 2 ? 2 : tall,
-                op->is_erase ? "#e08a00" : "#2f6fbf");
+    put_signatures_meaning(to, prove);
+    fputs(
+        "</ul><p><b>It does not show that the new firmware works.</b> The firmware itself is not "
+        "executed: a model of the bootloader verifies your real files and decides as the device's "
+        "would, and a model of the application downloads, writes and confirms them. See <a "
+        "href=\"#limits\">limits</a>.</p>\n",
+        to);
+}
+
+// ----------------------------------------------------------------------- what was tested
+
+static void put_firmware(FILE *to, const struct prove *prove)
+{
+    static const char *const ROLES[] = {"", "old", "new"};
+    fputs("<h2>What was tested</h2><table><tr><th></th><th>firmware</th><th>file</th>"
+          "<th class=\"n\">bytes</th><th>SHA-256 of the file</th></tr>\n",
+          to);
+    for (int i = PROVE_OLD; i <= PROVE_NEW; i++) {
+        fprintf(to, "<tr><td>%s</td><td>", ROLES[i]);
+        prove_put_text(to, prove->names[i]);
+        fputs("</td><td>", to);
+        prove_put_text(to, base_name(i == PROVE_OLD ? prove->old_path : prove->new_path));
+        fprintf(to, "</td><td class=\"n\">%zu</td><td><code>%s</code></td></tr>\n",
+                prove->files[i].len, prove->digests[i]);
     }
+    char size[32];
+    fprintf(to, "</table>\n<p>The device: %s, %s of flash used, partitions ",
+            chip_name(prove->infos[PROVE_NEW].header.chip_id),
+            cli_size_text(prove->world.flash_size, size));
+    for (uint32_t i = 0; i < prove->world.table_count; i++) {
+        char label[17];
+        fputs(i ? ", " : "", to);
+        prove_put_text(to, cli_clean_text(prove->table[i].label, 16, label));
+    }
+    fprintf(to, "%s. Flash encryption: %s. Signatures: ",
+            prove->partitions ? "" : " (made to fit; give your own with --partitions)",
+            prove->is_encrypted ? "on" : "off");
+    if (prove->trusts == PROVE_TRUST_NOBODY) {
+        fputs("not asked for.</p>\n", to);
+    } else {
+        fprintf(to, "%s, %u key%s in %s.</p>\n", signature_scheme_name(prove->scheme),
+                (unsigned)prove->trust.count, prove->trust.count == 1 ? "" : "s",
+                PROVE_TRUST_NAMES[prove->trusts]);
+    }
+}
+
+static void put_scenario(FILE *to, const struct prove_part *part)
+{
+    const struct powercut_totals *t = &part->totals;
+    char a[32];
+    char b[32];
+    char c[32];
     fprintf(to,
-            "<text x=\"90\" y=\"%.1f\">first flash operation</text><text x=\"%.0f\" y=\"%.1f\" "
-            "text-anchor=\"end\">last (%u)</text></svg>\n",
-            height - 8, WIDTH - 10, height - 8, part->operation_count);
+            "<tr><td><b>%s</b><br>%s</td><td class=\"n\">%u of %u</td><td class=\"n\">%s</td><td "
+            "class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%u</td><td "
+            "class=\"n\">%llu</td><td class=\"n\">%llu</td></tr>\n",
+            part->title, part->claim, (unsigned)part->cut_operations,
+            (unsigned)part->operation_count, number_text(t->cuts, a),
+            number_text(t->booted[PROVE_OLD], b),
+            number_text(t->booted[PROVE_NEW] + t->booted[PROVE_AGAIN], c), t->worst_recovery,
+            (unsigned long long)t->bricks, (unsigned long long)t->failures);
 }
 
-struct bucket {
-    uint32_t old;
-    uint32_t new;
-    uint32_t failed;
-};
-
-// One bucket an operation, as long as they are not too thin to be seen.
-static uint32_t bucket_count(const struct prove_part *part)
+static void put_coverage(FILE *to, const struct prove *prove)
 {
-    return part->operation_count < 1         ? 1
-           : part->operation_count < BUCKETS ? part->operation_count
-                                             : BUCKETS;
-}
-
-static uint32_t fill_buckets(const struct prove_part *part, struct bucket buckets[BUCKETS])
-{
-    uint32_t most = 1;
-    uint32_t count = bucket_count(part);
-    uint32_t operations = part->operation_count ? part->operation_count : 1;
-    memset(buckets, 0, BUCKETS * sizeof(*buckets));
-    for (uint32_t i = 0; i < part->record_count; i++) {
-        const struct powercut_record *record = &part->records[i];
-        uint32_t at = (uint32_t)((uint64_t)(record->cut.after - 1) * count / operations);
-        struct bucket *bucket = &buckets[at < count ? at : count - 1];
-        bucket->failed += record->is_failure;
-        bucket->old += !record->is_failure && record->first_boot == OLD;
-        bucket->new += !record->is_failure && record->first_boot == NEW;
-        uint32_t sum = bucket->failed + bucket->old + bucket->new;
-        most = sum > most ? sum : most;
-    }
-    return most;
-}
-
-static void put_bar(FILE *to, double x, double width, double *bottom, double height,
-                    const char *colour)
-{
-    if (height > 0) {
-        *bottom -= height;
-        fprintf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\"/>\n", x,
-                *bottom, width, height, colour);
+    uint64_t all;
+    uint64_t cut;
+    prove_count_operations(prove, &all, &cut);
+    if (cut < all) {
+        fprintf(to,
+                "<p><b>Not every operation was cut: %llu of %llu.</b> They are spread evenly over "
+                "the update; those that write boot records, the journal or the end of a slot are "
+                "never left out. <code>--long</code> cuts every one.</p>\n",
+                (unsigned long long)cut, (unsigned long long)all);
+    } else {
+        fputs("<p>Every flash operation of every scenario was cut: before it, inside it and after "
+              "it.</p>\n",
+              to);
     }
 }
 
-static void put_cuts(FILE *to, const struct prove_part *part)
+static void put_scenarios(FILE *to, const struct prove *prove)
 {
-    static struct bucket buckets[BUCKETS];
-    uint32_t most = fill_buckets(part, buckets);
-    uint32_t count = bucket_count(part);
-    double width = (WIDTH - 100) / count;
-    fprintf(
-        to,
-        "<svg viewBox=\"0 0 %.0f 190\" role=\"img\" aria-label=\"where the cuts landed and what "
-        "booted next\">\n<text x=\"6\" y=\"24\">%u cuts</text><text x=\"6\" y=\"160\">0</text>\n",
-        WIDTH, most);
-    for (uint32_t i = 0; i < count; i++) {
-        double bottom = 160;
-        double scale = 145.0 / most;
-        double x = 90 + i * width;
-        put_bar(to, x, width * 0.92, &bottom, buckets[i].old * scale, "#7a8fa6");
-        put_bar(to, x, width * 0.92, &bottom, buckets[i].new *scale, "#1a7f4b");
-        put_bar(to, x, width * 0.92, &bottom, buckets[i].failed * scale, "#d1001f");
+    fputs("<h2>What was tried</h2><table class=\"wide\"><tr><th>scenario</th><th "
+          "class=\"n\">operations "
+          "cut</th><th class=\"n\">power cuts</th><th class=\"n\">old starts next</th><th "
+          "class=\"n\">new starts next</th><th class=\"n\">power-ons to recover</th><th "
+          "class=\"n\">bricks</th><th class=\"n\">failures</th></tr>\n",
+          to);
+    for (uint32_t i = 0; i < prove->part_count; i++) {
+        put_scenario(to, &prove->parts[i]);
     }
-    fprintf(to,
-            "<text x=\"90\" y=\"180\">cut in the first operation</text><text x=\"%.0f\" y=\"180\" "
-            "text-anchor=\"end\">in the last</text></svg>\n",
-            WIDTH - 10);
+    fputs("</table>\n<p class=\"note\">Power-ons to recover: at most, from the last cut on; after "
+          "cuts "
+          "that leave weak bits five power-ons are waited until these have fallen back.</p>\n",
+          to);
+    put_coverage(to, prove);
 }
 
-static void put_node(FILE *to, double x, double y, const char *colour, const char *title,
-                     unsigned long long count, const char *unit)
+static void put_pictures(FILE *to, const struct prove *prove)
 {
-    fprintf(to,
-            "<rect x=\"%.0f\" y=\"%.0f\" width=\"200\" height=\"52\" rx=\"8\" fill=\"#fff\" "
-            "stroke=\"%s\" stroke-width=\"2\"/>"
-            "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>"
-            "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">%llu %s</text>\n",
-            x, y, colour, x + 100, y + 22, title, x + 100, y + 40, count, unit);
-}
-
-static void put_arrow(FILE *to, double x1, double y1, double x2, double y2)
-{
-    fprintf(to,
-            "<line x1=\"%.0f\" y1=\"%.0f\" x2=\"%.0f\" y2=\"%.0f\" stroke=\"#51606f\" "
-            "stroke-width=\"1.5\" marker-end=\"url(#a)\"/>\n",
-            x1, y1, x2, y2);
-}
-
-static void put_states(FILE *to, const struct powercut_totals *sum)
-{
-    unsigned long long known = sum->booted[OLD] + sum->booted[NEW];
-    fprintf(
-        to,
-        "<svg viewBox=\"0 0 %.0f 240\" role=\"img\" aria-label=\"state graph\"><defs><marker "
-        "id=\"a\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"7\" markerHeight=\"7\" "
-        "orient=\"auto\"><path d=\"M0 0L10 5L0 10z\" fill=\"#51606f\"/></marker></defs>\n",
-        WIDTH);
-    put_arrow(to, 230, 112, 340, 40);
-    put_arrow(to, 230, 118, 340, 118);
-    put_arrow(to, 230, 124, 340, 196);
-    put_arrow(to, 544, 40, 676, 106);
-    put_arrow(to, 544, 118, 676, 118);
-    put_node(to, 28, 92, "#51606f", "the power is cut", known + sum->bricks, "cases");
-    put_node(to, 342, 12, "#7a8fa6", "the old firmware boots", sum->booted[OLD], "cases");
-    put_node(to, 342, 92, "#1a7f4b", "the new firmware boots", sum->booted[NEW], "cases");
-    put_node(to, 342, 172, "#d1001f", "nothing boots", sum->bricks, "cases");
-    put_node(to, 680, 92, sum->failures ? "#d1001f" : "#1a7f4b", "the update is complete",
-             known + sum->bricks > sum->failures ? known + sum->bricks - sum->failures : 0,
-             "cases");
-    fputs("</svg>\n", to);
-}
-
-static void put_pictures(FILE *to, const struct prove *prove, const struct powercut_totals *sum)
-{
-    fputs("<h2>What happens after a cut</h2>\n", to);
-    put_states(to, sum);
-    fputs("<p class=\"note\">A case is one update with one or more power cuts, until it is "
-          "complete. Drawn "
-          "is what boots after the first cut; every later power-on was checked in the same "
-          "way.</p>\n",
+    fputs("<h2>What happens after a cut</h2><figure>", to);
+    prove_put_states(to, prove);
+    fputs("</figure><p class=\"note\">A case is one update with one or more power cuts. Drawn is "
+          "what starts after the first cut; every later power-on was checked in the same "
+          "way.</p>\n<h2>Where the cuts came</h2><p class=\"note\">One pair of pictures a "
+          "scenario. Above: what the update does to the flash, from left to right; within a "
+          "partition the addresses run downwards. Below: the cuts in the same operations, and what "
+          "started next.</p>\n",
           to);
     for (uint32_t i = 0; i < prove->part_count; i++) {
         fprintf(to,
-                "<h2>%s</h2>\n<h3>Flash map over the update</h3><p class=\"key note\"><span "
-                "style=\"background:#e08a00\"></span>erased<span "
-                "style=\"background:#2f6fbf\"></span>programmed</p>\n",
+                "<figure><h3>%s</h3><p class=\"key note\"><i class=\"erase\"></i>erased<i "
+                "class=\"program\"></i>programmed</p>\n",
                 prove->parts[i].title);
-        put_flash_map(to, &prove->parts[i]);
-        fputs("<h3>Where each cut landed, and what booted next</h3><p class=\"key note\"><span "
-              "style=\"background:#7a8fa6\"></span>old firmware<span "
-              "style=\"background:#1a7f4b\"></span>new firmware<span "
-              "style=\"background:#d1001f\"></span>failure</p>\n",
+        prove_put_flash_map(to, &prove->parts[i]);
+        fputs("<p class=\"key note\"><i class=\"old\"></i>the old firmware starts next<i "
+              "class=\"new\"></i>the new one<i class=\"failed\"></i>failure</p>\n",
               to);
-        put_cuts(to, &prove->parts[i]);
+        prove_put_cuts(to, &prove->parts[i]);
+        fputs("</figure>\n", to);
     }
 }
 
-static void put_limits(FILE *to, const struct prove *prove, const struct powercut_totals *sum)
+// ----------------------------------------------------------------------- method, limits, again
+
+static void put_tears(FILE *to, const struct powercut_totals *sum)
 {
-    fputs(
-        "<h2>How it was tested</h2><p>The power is cut before, inside and after flash operations. "
-        "Inside, some of the bits have changed: ",
-        to);
+    static const char *const TEXTS[NOR_TEAR_COUNT] = {
+        [NOR_TEAR_BEFORE] = "just before the operation",
+        [NOR_TEAR_PREFIX] = "only the first bytes are done",
+        [NOR_TEAR_SUFFIX] = "only the last bytes are done",
+        [NOR_TEAR_BYTES] = "some bytes are done",
+        [NOR_TEAR_BITS] = "some bits have changed",
+        [NOR_TEAR_FEW] = "very few bits have changed",
+        [NOR_TEAR_NEARLY] = "all but very few bits have changed",
+        [NOR_TEAR_UNSTABLE] = "bits are half-way and read differently each time",
+        [NOR_TEAR_WEAK] = "all looks done, but some bits fall back up to four power-ons later",
+        [NOR_TEAR_AFTER] = "just after the operation",
+    };
+    char a[32];
+    fputs("<h2>How the power was cut</h2><table><tr><th>kind</th><th>what it leaves on the "
+          "flash</th><th class=\"n\">times</th></tr>\n",
+          to);
     for (int i = 0; i < NOR_TEAR_COUNT; i++) {
-        fprintf(to, "%s %llu%s", NOR_TEAR_NAMES[i], (unsigned long long)sum->tears[i],
-                i + 1 < NOR_TEAR_COUNT ? ", " : ". ");
+        fprintf(to, "<tr><td>%s</td><td>%s</td><td class=\"n\">%s</td></tr>\n", NOR_TEAR_NAMES[i],
+                TEXTS[i], number_text(sum->tears[i], a));
     }
-    fprintf(
-        to,
-        "Some then read differently at each read (met %llu times), some look right and decay "
-        "later (%llu times). Besides single cuts there are second cuts during recovery, and random "
-        "rows of up to eight.</p>\n",
-        (unsigned long long)sum->fired[NOR_FAULT_UNSTABLE_READ],
-        (unsigned long long)sum->fired[NOR_FAULT_DECAY]);
-    if (sum->stride > 1) {
+    fprintf(to,
+            "</table><p>Beside single cuts there are second cuts during the recovery, and random "
+            "rows of up to eight. Unstable bits were read %s times",
+            number_text(sum->fired[NOR_FAULT_UNSTABLE_READ], a));
+    fprintf(to, ", and weak ones fell back at %s power-ons.</p>\n",
+            number_text(sum->fired[NOR_FAULT_DECAY], a));
+}
+
+static void put_faults(FILE *to, const struct prove *prove)
+{
+    fputs("<h2>Faults of the flash chip</h2><p>Without power cuts: one fault an update. The device "
+          "must go on with the old firmware or the new one; after a fault that passes, the update "
+          "must be done.</p><table><tr><th>fault</th><th class=\"n\">tried</th><th "
+          "class=\"n\">met by the update</th><th class=\"n\">update done all the "
+          "same</th></tr>\n",
+          to);
+    for (int i = 0; i < PROVE_FAULT_COUNT; i++) {
         fprintf(to,
-                "<p><b>Not every operation was cut:</b> one of %u, and each that touches boot "
-                "records or journal. Run with <code>--long</code> to cut every one.</p>\n",
-                sum->stride);
+                "<tr><td>%s</td><td class=\"n\">%u</td><td class=\"n\">%u</td><td "
+                "class=\"n\">%u</td></tr>\n",
+                PROVE_FAULT_NAMES[i], (unsigned)prove->faults.tried[i],
+                (unsigned)prove->faults.fired[i], (unsigned)prove->faults.updated[i]);
     }
-    fprintf(
-        to,
-        "<p class=\"note\">This is about flash and this project's update code, bootloader decision "
-        "included. It does not run the firmware itself: whether the new version works, and "
-        "confirms "
-        "itself only when it does, is not shown here. Signatures and flash encryption were off. "
-        "%llu power-ons in %.0f s%s.</p>\n",
-        (unsigned long long)sum->lives, prove->seconds, prove->is_long ? ", --long" : "");
+    fprintf(to, "</table><p>Failures: %u.</p>\n", (unsigned)prove->faults.failures);
+}
+
+static void put_limits(FILE *to, const struct prove *prove)
+{
+    fputs("<h2 id=\"limits\">Limits of this proof</h2><ul>\n", to);
+    if (prove->gone_back && *prove->gone_back > 0) {
+        fprintf(to,
+                "<li><b>Keys can go back.</b> In %u cases a torn boot record decayed after the "
+                "device had begun to trust the new key. The old firmware started again, and the "
+                "device trusts the old key alone: it works, but takes no firmware signed only by "
+                "the new key. Keep signing by both until all devices have confirmed.</li>\n",
+                (unsigned)*prove->gone_back);
+    }
+    fprintf(to,
+            "<li>The firmware is not executed. Whether the new version works, and confirms itself "
+            "only when it does, is for other tests.</li>\n"
+            "<li>The update code is this project's. If your firmware updates itself with other "
+            "code, that code was not tested.</li>\n"
+            "<li>Your files are judged as a device's bootloader judges them (header, segments, "
+            "checksum, SHA-256%s), by a model of it and not by the bootloader on your "
+            "devices.</li>\n"
+            "<li>The flash is a model of a NOR chip. An operation is one call of its driver: an "
+            "erase of up to 64 KiB, a program of up to 16 KiB.</li>\n"
+            "<li>The server answers at once and tells the truth; networks and servers that fail "
+            "have their own tests.</li>\n"
+            "</ul>\n",
+            prove->trusts == PROVE_TRUST_NOBODY ? "" : ", signature");
+}
+
+static void put_again(FILE *to, const struct prove *prove)
+{
+    char date[40] = "";
+    time_t now = time(NULL);
+    struct tm parts;
+    if (gmtime_r(&now, &parts)) {
+        (void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", &parts);
+    }
+    fputs("<h2>How to repeat it</h2><p>Seeds are fixed: the same command tries the same "
+          "cuts.</p><pre>",
+          to);
+    prove_put_text(to, prove->command);
+    fprintf(to,
+            "%s</pre><p class=\"note\">esp-ota %s, %s, %.0f s. The files are named by their "
+            "SHA-256 above.</p>\n",
+            prove->is_long ? " --long" : "", ESP_OTA_VERSION, date, prove->seconds);
+    fputs("<div class=\"sign\"><div>name</div><div>signature</div><div>date</div></div>\n", to);
 }
 
 bool prove_write_report(const struct prove *prove, const char *path)
@@ -399,14 +454,21 @@ bool prove_write_report(const struct prove *prove, const char *path)
     fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
           "name=\"viewport\" content=\"width=device-width\"><title>Power-cut proof: ",
           to);
-    put_text(to, prove->new_name);
+    prove_put_text(to, base_name(prove->new_path));
     fprintf(to, "</title><style>%s</style></head><body>\n", STYLE);
-    put_verdict(to, &sum);
+    put_verdict(to, prove, &sum);
     put_failures(to, prove);
+    put_tiles(to, prove, &sum);
+    if (failures_of(prove, &sum) == 0) {
+        put_meaning(to, prove);
+    }
     put_firmware(to, prove);
     put_scenarios(to, prove);
-    put_pictures(to, prove, &sum);
-    put_limits(to, prove, &sum);
+    put_pictures(to, prove);
+    put_tears(to, &sum);
+    put_faults(to, prove);
+    put_limits(to, prove);
+    put_again(to, prove);
     fputs("</body></html>\n", to);
     bool is_whole = fclose(to) == 0;
     bool is_written = is_whole && cli_write_file(path, text, len);

@@ -21,6 +21,7 @@
 enum {
     OPT_OLD = 256,
     OPT_NEW,
+    OPT_PATCH,
     OPT_PART,
     OPT_LINK,
     OPT_BUFFER,
@@ -33,6 +34,7 @@ enum {
 static const struct option OPTIONS[] = {
     {"old", required_argument, NULL, OPT_OLD},
     {"new", required_argument, NULL, OPT_NEW},
+    {"patch", required_argument, NULL, OPT_PATCH},
     {"part", required_argument, NULL, OPT_PART},
     {"link", required_argument, NULL, OPT_LINK},
     {"buffer", required_argument, NULL, OPT_BUFFER},
@@ -48,6 +50,7 @@ struct request {
     struct rehearse_plan plan;
     const char *old_path;
     const char *new_path;
+    const char *patch_path;
     const char *report;
 };
 
@@ -194,6 +197,9 @@ static int take_option(struct request *request, int option)
     case OPT_NEW:
         request->new_path = optarg;
         return CLI_DONE;
+    case OPT_PATCH:
+        request->patch_path = optarg;
+        return CLI_DONE;
     case OPT_PART:
         plan->part = nor_part_find(optarg);
         return plan->part ? CLI_DONE : list_parts(optarg);
@@ -232,6 +238,22 @@ static bool read_image(const char *path, struct cli_bytes *out)
     return true;
 }
 
+static bool read_patch(struct request *request)
+{
+    struct cli_bytes *patch = &request->plan.patch;
+    if (!request->patch_path) {
+        return true;
+    }
+    if (!cli_read_file(request->patch_path, IMAGE_MAX, patch)) {
+        return false;
+    }
+    if (patch->len == 0) {
+        cli_report_failure("%s is empty; make a patch with esp-ota delta create",
+                           request->patch_path);
+    }
+    return patch->len > 0;
+}
+
 // The same device runs both.
 static bool is_for_one_chip(const struct request *request)
 {
@@ -248,91 +270,7 @@ static bool is_for_one_chip(const struct request *request)
     return false;
 }
 
-// ----------------------------------------------------------------------- results
-
-static double seconds(uint64_t ns)
-{
-    return (double)ns / 1e9;
-}
-
-static json_t *result_to_json(const struct rehearse_result *result)
-{
-    json_t *root = json_object();
-    json_object_set_new(root, "seconds", json_real(seconds(result->total_ns)));
-    for (int i = 0; i < REHEARSE_ACTIVITY_COUNT; i++) {
-        char name[32];
-        (void)snprintf(name, sizeof(name), "%s_seconds", REHEARSE_ACTIVITY_NAMES[i]);
-        json_object_set_new(root, name, json_real(seconds(result->spent_ns[i])));
-    }
-    json_object_set_new(root, "network_bytes", json_integer((json_int_t)result->network_bytes));
-    json_object_set_new(root, "erased_bytes", json_integer((json_int_t)result->erased_bytes));
-    json_object_set_new(root, "programmed_bytes",
-                        json_integer((json_int_t)result->programmed_bytes));
-    json_object_set_new(root, "read_bytes", json_integer((json_int_t)result->read_bytes));
-    json_object_set_new(root, "erases", json_integer(result->erase_count));
-    json_object_set_new(root, "most_erases_of_a_sector", json_integer(result->worst_sector));
-    json_object_set_new(root, "peak_heap_bytes",
-                        result->peak_heap ? json_integer((json_int_t)result->peak_heap)
-                                          : json_null());
-    return root;
-}
-
-static void print_row(const char *name, double ours, double theirs)
-{
-    printf("  %-12s %9.2f s %12.2f s\n", name, ours, theirs);
-}
-
-static void print_sizes(const char *name, uint64_t ours, uint64_t theirs)
-{
-    char a[32];
-    char b[32];
-    printf("  %-12s %11s %14s\n", name, cli_size_text(ours, a), cli_size_text(theirs, b));
-}
-
-static void print_results(const struct rehearse_plan *plan, const struct rehearse_result *ours,
-                          const struct rehearse_result *theirs)
-{
-    char size[32];
-    uint64_t bound = rehearse_bound_ns(plan);
-    printf("%s over %.0f KB/s, %.0f ms round trip, window %u bytes, into a %s (%s times)\n\n",
-           cli_size_text(plan->new_image.len, size), (double)plan->link.bytes_per_s / 1e3,
-           seconds(plan->link.round_trip_ns) * 1e3, (unsigned)plan->link.window, plan->part->name,
-           plan->is_worst_case ? "worst" : "typical");
-    printf("  %-12s %11s %14s\n", "", "this stack", "ESP-IDF's");
-    print_row("total", seconds(ours->total_ns), seconds(theirs->total_ns));
-    static const char *const NAMES[] = {"waiting", "erasing", "programming", "reading"};
-    for (int i = 0; i < REHEARSE_ACTIVITY_COUNT; i++) {
-        print_row(NAMES[i], seconds(ours->spent_ns[i]), seconds(theirs->spent_ns[i]));
-    }
-    print_sizes("erased", ours->erased_bytes, theirs->erased_bytes);
-    print_sizes("programmed", ours->programmed_bytes, theirs->programmed_bytes);
-    print_sizes("read", ours->read_bytes, theirs->read_bytes);
-    printf("  %-12s %11u %14u\n", "erases", (unsigned)ours->erase_count,
-           (unsigned)theirs->erase_count);
-    printf("  %-12s %11u %14u   most of one sector\n", "wear", (unsigned)ours->worst_sector,
-           (unsigned)theirs->worst_sector);
-    if (ours->peak_heap) {
-        printf("  %-12s %11s\n", "peak heap", cli_size_text(ours->peak_heap, size));
-    }
-    printf("\nThe part needs %.2f s for this image at least, erased in units of 64 KiB. Arithmetic "
-           "(TLS, hashes) is not modelled,\n"
-           "but for the %.2f s of the handshake.\n",
-           seconds(bound), seconds(plan->link.handshake_ns));
-}
-
-static void print_json(const struct rehearse_plan *plan, const struct rehearse_result *ours,
-                       const struct rehearse_result *theirs)
-{
-    json_t *root = json_object();
-    json_object_set_new(root, "part", json_string(plan->part->name));
-    json_object_set_new(root, "part_source", json_string(plan->part->source));
-    json_object_set_new(root, "bytes", json_integer((json_int_t)plan->new_image.len));
-    json_object_set_new(root, "bound_seconds", json_real(seconds(rehearse_bound_ns(plan))));
-    json_object_set_new(root, "handshake_seconds", json_real(seconds(plan->link.handshake_ns)));
-    json_object_set_new(root, "ours", result_to_json(ours));
-    json_object_set_new(root, "esp_idf", result_to_json(theirs));
-    cli_print_json(root);
-}
+// ----------------------------------------------------------------------- the command
 
 static int compare(const struct request *request)
 {
@@ -344,9 +282,9 @@ static int compare(const struct request *request)
         is_done = rehearse_write_report(request->report, plan, &ours, &theirs);
     }
     if (is_done && cli_is_json()) {
-        print_json(plan, &ours, &theirs);
+        rehearse_print_json(plan, &ours, &theirs);
     } else if (is_done) {
-        print_results(plan, &ours, &theirs);
+        rehearse_print(plan, &ours, &theirs);
     }
     rehearse_free(&ours);
     rehearse_free(&theirs);
@@ -379,19 +317,21 @@ static int rehearse(int argc, char **argv)
     cli_capture_log();
     int code = read_image(request.old_path, &request.plan.old_image) &&
                        read_image(request.new_path, &request.plan.new_image) &&
-                       is_for_one_chip(&request)
+                       is_for_one_chip(&request) && read_patch(&request)
                    ? compare(&request)
                    : CLI_FAILED;
     free(request.plan.old_image.bytes);
     free(request.plan.new_image.bytes);
+    free(request.plan.patch.bytes);
     return code;
 }
 
 const struct cli_command rehearse_command = {
     .name = "rehearse",
     .summary = "predict time, wear and memory of an update",
-    .usage = "rehearse --old OLD.bin --new NEW.bin [--part NAME] [--link RATE,ROUND-TRIP,WINDOW]\n"
-             "                       [--buffer SIZE] [--slot old|blank|other] [--erase-early SIZE] "
+    .usage = "rehearse --old OLD.bin --new NEW.bin [--patch FILE] [--part NAME]\n"
+             "                       [--link RATE,ROUND-TRIP,WINDOW] [--buffer SIZE] [--slot "
+             "old|blank|other] [--erase-early SIZE] "
              "[--worst]\n"
              "                       [--report FILE.html] [--json]",
     .help =
@@ -399,6 +339,10 @@ const struct cli_command rehearse_command = {
         "ESP-IDF's algorithm beside it.\n\n"
         "  --old FILE         the firmware that runs\n"
         "  --new FILE         the firmware to install\n"
+        "  --patch FILE       download this patch (esp-ota delta create) instead of the new "
+        "firmware; "
+        "ESP-IDF's side\n"
+        "                     still downloads all of it\n"
         "  --part NAME        the flash chip: W25Q32JV (default), W25Q64JV, W25Q128JV, GD25Q32, "
         "MX25L6406E, MX25UM25645G\n"
         "  --link R,T,W       rate, round trip, receive window, e.g. 500KB/s,20ms,5760B (default); "

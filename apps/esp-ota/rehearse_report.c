@@ -14,10 +14,11 @@
 #define LABEL_WIDTH   90
 #define NARROWEST     0.4 // pixels: what is narrower is drawn together with its neighbours
 
-static const char *const COLOURS[REHEARSE_ACTIVITY_COUNT] = {"#9aa5b1", "#c0392b", "#2471a3",
-                                                             "#1e8449"};
-static const char *const CAPTIONS[REHEARSE_ACTIVITY_COUNT] = {"waiting for the network", "erasing",
-                                                              "programming", "reading back"};
+static const char *const COLOURS[REHEARSE_ACTIVITY_COUNT] = {"#d68910", "#9aa5b1", "#c0392b",
+                                                             "#2471a3", "#1e8449"};
+static const char *const CAPTIONS[REHEARSE_ACTIVITY_COUNT] = {
+    "the network carries something (not part of the sum)", "waiting for the network", "erasing",
+    "programming", "reading back"};
 
 static double seconds(uint64_t ns)
 {
@@ -107,6 +108,19 @@ static void write_row(FILE *out, const char *name, double ours, double theirs, c
             unit);
 }
 
+static void write_wear(FILE *out, const struct rehearse_result *ours,
+                       const struct rehearse_result *theirs)
+{
+    static const char *const WHERE[REHEARSE_REGION_COUNT] = {"image", "journal", "boot record"};
+    for (int i = 0; i < REHEARSE_REGION_COUNT; i++) {
+        fprintf(out,
+                "<tr><td>most erases of one sector, %s</td><td>%u (of %u sectors)</td><td>%u (of "
+                "%u sectors)</td></tr>\n",
+                WHERE[i], (unsigned)ours->wear[i].most, (unsigned)ours->wear[i].sectors,
+                (unsigned)theirs->wear[i].most, (unsigned)theirs->wear[i].sectors);
+    }
+}
+
 static void write_table(FILE *out, const struct rehearse_result *ours,
                         const struct rehearse_result *theirs)
 {
@@ -115,6 +129,8 @@ static void write_table(FILE *out, const struct rehearse_result *ours,
     for (int i = 0; i < REHEARSE_ACTIVITY_COUNT; i++) {
         write_row(out, CAPTIONS[i], seconds(ours->spent_ns[i]), seconds(theirs->spent_ns[i]), " s");
     }
+    write_row(out, "downloaded", (double)ours->network_bytes / 1024,
+              (double)theirs->network_bytes / 1024, " KiB");
     write_row(out, "erased", (double)ours->erased_bytes / 1024, (double)theirs->erased_bytes / 1024,
               " KiB");
     write_row(out, "programmed", (double)ours->programmed_bytes / 1024,
@@ -123,8 +139,22 @@ static void write_table(FILE *out, const struct rehearse_result *ours,
               (double)theirs->read_bytes / 1024, " KiB");
     fprintf(out, "<tr><td>erase operations</td><td>%u</td><td>%u</td></tr>\n",
             (unsigned)ours->erase_count, (unsigned)theirs->erase_count);
-    fprintf(out, "<tr><td>most erases of one sector</td><td>%u</td><td>%u</td></tr>\n</table>\n",
-            (unsigned)ours->worst_sector, (unsigned)theirs->worst_sector);
+    write_wear(out, ours, theirs);
+    fprintf(out, "<tr><td>peak heap, without TLS</td><td>");
+    if (ours->peak_heap) {
+        fprintf(out, "%.1f KiB", (double)ours->peak_heap / 1024);
+    }
+    fputs("</td><td>not known</td></tr>\n</table>\n", out);
+}
+
+static void write_advice(FILE *out, const struct rehearse_plan *plan,
+                         const struct rehearse_result *ours, const struct rehearse_result *theirs)
+{
+    char advice[REHEARSE_ADVICE_MAX][REHEARSE_ADVICE_LEN];
+    int count = rehearse_advise(plan, ours, theirs, advice);
+    for (int i = 0; i < count; i++) {
+        fprintf(out, "<p>%s</p>\n", advice[i]);
+    }
 }
 
 static void write_page(FILE *out, const struct rehearse_plan *plan,
@@ -142,21 +172,26 @@ static void write_page(FILE *out, const struct rehearse_plan *plan,
           out);
     fprintf(out, "<h1>This update takes %.1f seconds, with ESP-IDF's algorithm %.1f</h1>\n",
             seconds(ours->total_ns), seconds(theirs->total_ns));
+    fprintf(out, "<p>%zu bytes", plan->new_image.len);
+    if (plan->patch.len) {
+        fprintf(out, " by a patch of %zu bytes", plan->patch.len);
+    }
     fprintf(out,
-            "<p>%zu bytes over %.0f KB/s with %.0f ms round trip and a receive window of %u bytes, "
-            "into a %s (%s times; source: "
-            "%s). The part itself needs %.2f s at least. Arithmetic is not modelled, but for %.2f "
-            "s of the handshake.</p>\n",
-            plan->new_image.len, (double)plan->link.bytes_per_s / 1e3,
-            seconds(plan->link.round_trip_ns) * 1e3, (unsigned)plan->link.window, plan->part->name,
+            " over %.0f KB/s with %.0f ms round trip and a receive window of %u bytes, into a %s "
+            "(%s times; source: %s). The part itself needs %.2f s at least. Arithmetic is not "
+            "modelled, but for %.2f s of the handshake.</p>\n",
+            (double)plan->link.bytes_per_s / 1e3, seconds(plan->link.round_trip_ns) * 1e3,
+            (unsigned)plan->link.window, plan->part->name,
             plan->is_worst_case ? "worst-case" : "typical", plan->part->source,
             seconds(rehearse_bound_ns(plan)), seconds(plan->link.handshake_ns));
     write_table(out, ours, theirs);
+    write_advice(out, plan, ours, theirs);
     draw_timeline(out, "This stack", ours, whole_s, bound_s);
     draw_timeline(out, "ESP-IDF's algorithm", theirs, whole_s, bound_s);
-    fputs("<p>One thread does everything, so at each moment one row is busy. The dashed line: the "
-          "part "
-          "does nothing but erase in units of 64 KiB and program whole pages from the end of the "
+    fputs("<p>One thread does everything, so at each moment one row below the network's is busy. "
+          "The network carries bytes meanwhile, until the receive window is full. The dashed line: "
+          "the part does nothing but erase in units of 64 KiB and program whole pages from the end "
+          "of the "
           "handshake on.</p>\n</body></html>\n",
           out);
 }

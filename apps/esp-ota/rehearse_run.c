@@ -1,6 +1,7 @@
 // Two updates over the same modelled link into the same modelled chip: ours runs the real update code, ESP-IDF's the algorithm.
 
 #include "rehearse.h"
+#include "update.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -8,11 +9,13 @@
 
 #include "boot_handover.h"
 #include "crypto_ops.h"
+#include "esp_delta_stage.h"
 #include "esp_flash_partitions.h"
 #include "esp_https_ota.h"
 #include "esp_image_format.h"
 #include "nor_flash.h"
 #include "nor_timed.h"
+#include "ota_stage_registry.h"
 #include "otadata.h"
 #include "partition_table.h"
 
@@ -23,8 +26,10 @@
 #define IDF_BUFFER   1024u // fact: esp_https_ota.c, DEFAULT_OTA_BUF_SIZE
 #define JOURNAL_ROOM 8192u // the last two sectors of a slot
 
-const char *const REHEARSE_ACTIVITY_NAMES[REHEARSE_ACTIVITY_COUNT] = {"network", "erase", "program",
-                                                                      "verify"};
+const char *const REHEARSE_ACTIVITY_NAMES[REHEARSE_ACTIVITY_COUNT] = {"network", "waiting", "erase",
+                                                                      "program", "verify"};
+const char *const REHEARSE_REGION_NAMES[REHEARSE_REGION_COUNT] = {"image", "journal",
+                                                                  "boot_record"};
 
 // One rehearsal under way.
 struct stage_set {
@@ -44,8 +49,8 @@ static void add_event(struct rehearse_result *result, enum rehearse_activity act
                       uint64_t start_ns, uint64_t end_ns)
 {
     struct rehearse_event *last =
-        result->event_count ? &result->events[result->event_count - 1] : NULL;
-    if (last && last->activity == activity && last->end_ns == start_ns) {
+        result->last_event[activity] ? &result->events[result->last_event[activity] - 1] : NULL;
+    if (last && last->end_ns == start_ns) {
         last->end_ns = end_ns;
         return;
     }
@@ -59,6 +64,7 @@ static void add_event(struct rehearse_result *result, enum rehearse_activity act
         result->event_capacity = capacity;
     }
     result->events[result->event_count++] = (struct rehearse_event){activity, start_ns, end_ns};
+    result->last_event[activity] = result->event_count;
 }
 
 static uint64_t heap_in_use(void)
@@ -78,6 +84,25 @@ static void note_heap(struct stage_set *set)
     }
 }
 
+static uint32_t slot_address(const struct stage_set *set)
+{
+    return SLOT_AT + set->slot_size;
+}
+
+static enum rehearse_region region_of(const struct stage_set *set, uint32_t address)
+{
+    uint32_t slot = slot_address(set);
+    return address < slot                                   ? REHEARSE_BOOT_RECORD
+           : address < slot + set->slot_size - JOURNAL_ROOM ? REHEARSE_IMAGE
+                                                            : REHEARSE_JOURNAL;
+}
+
+// What a patch builds on is read from the slot that runs: work for the image.
+static bool is_for_image(const struct stage_set *set, uint32_t address)
+{
+    return address >= SLOT_AT && region_of(set, address) != REHEARSE_JOURNAL;
+}
+
 static void note_operation(void *context, enum nor_activity activity, uint64_t start_ns,
                            uint64_t end_ns, uint32_t address, uint32_t len)
 {
@@ -86,8 +111,12 @@ static void note_operation(void *context, enum nor_activity activity, uint64_t s
         [NOR_PROGRAMMING] = REHEARSE_PROGRAMMING,
         [NOR_ERASING] = REHEARSE_ERASING};
     struct stage_set *set = context;
-    (void)address;
     add_event(set->result, ACTIVITIES[activity], start_ns, end_ns);
+    if (!is_for_image(set, address)) {
+        set->result->bookkeeping_ns += end_ns - start_ns;
+    } else if (activity == NOR_READING && sim_link_is_drained(set->link)) {
+        set->result->read_after_bytes += len;
+    }
     set->result->erased_bytes += activity == NOR_ERASING ? len : 0;
     set->result->programmed_bytes += activity == NOR_PROGRAMMING ? len : 0;
     set->result->read_bytes += activity == NOR_READING ? len : 0;
@@ -95,10 +124,12 @@ static void note_operation(void *context, enum nor_activity activity, uint64_t s
     note_heap(set);
 }
 
-static void note_wait(void *context, uint64_t start_ns, uint64_t end_ns)
+static void note_network(void *context, enum sim_link_activity activity, uint64_t start_ns,
+                         uint64_t end_ns)
 {
     struct stage_set *set = context;
-    add_event(set->result, REHEARSE_WAITING, start_ns, end_ns);
+    add_event(set->result, activity == SIM_LINK_WAITING ? REHEARSE_WAITING : REHEARSE_NETWORK,
+              start_ns, end_ns);
     note_heap(set);
 }
 
@@ -151,7 +182,7 @@ static bool put_device(const struct stage_set *set)
 }
 
 static bool open_set(struct stage_set *set, const struct rehearse_plan *plan,
-                     struct rehearse_result *result)
+                     const struct cli_bytes *download, struct rehearse_result *result)
 {
     size_t largest =
         plan->old_image.len > plan->new_image.len ? plan->old_image.len : plan->new_image.len;
@@ -170,8 +201,8 @@ static bool open_set(struct stage_set *set, const struct rehearse_plan *plan,
                                      .clock = &set->clock,
                                      .observer = note_operation,
                                      .observer_context = set};
-    set->link = sim_link_create(&plan->link, &set->clock, plan->new_image.bytes,
-                                (uint32_t)plan->new_image.len);
+    set->link = sim_link_create(&plan->link, &set->clock, download->bytes, (uint32_t)download->len);
+    result->network_bytes = download->len;
     bool is_open = set->link &&
                    nor_flash_open_in_memory(plan->part->size, &set->memory) == ESP_OK &&
                    put_device(set);
@@ -181,23 +212,24 @@ static bool open_set(struct stage_set *set, const struct rehearse_plan *plan,
         cli_report_failure("no memory for a chip of %u bytes", (unsigned)plan->part->size);
         return false;
     }
-    sim_link_observe(set->link, note_wait, set);
+    sim_link_observe(set->link, note_network, set);
     return true;
 }
 
-// The boot choice: the record of the other sector is erased and programmed.
 static void finish_result(struct stage_set *set)
 {
     struct rehearse_result *result = set->result;
     result->total_ns = set->clock.now_ns;
-    result->network_bytes = set->plan->new_image.len;
-    result->spent_ns[REHEARSE_WAITING] = sim_link_waited_ns(set->link);
+    result->spent_ns[REHEARSE_NETWORK] = sim_link_spent_ns(set->link, SIM_LINK_CARRYING);
+    result->spent_ns[REHEARSE_WAITING] = sim_link_spent_ns(set->link, SIM_LINK_WAITING);
     result->spent_ns[REHEARSE_ERASING] = nor_timed_spent_ns(set->chip, NOR_ERASING);
     result->spent_ns[REHEARSE_PROGRAMMING] = nor_timed_spent_ns(set->chip, NOR_PROGRAMMING);
     result->spent_ns[REHEARSE_READING] = nor_timed_spent_ns(set->chip, NOR_READING);
     for (uint32_t at = 0; at < set->plan->part->size; at += FLASH_SECTOR_SIZE) {
+        struct rehearse_wear *wear = &result->wear[region_of(set, at)];
         uint32_t count = nor_timed_erase_count(set->chip, at);
-        result->worst_sector = count > result->worst_sector ? count : result->worst_sector;
+        wear->sectors += count > 0;
+        wear->most = count > wear->most ? count : wear->most;
     }
 }
 
@@ -222,10 +254,28 @@ static void start_device(const struct stage_set *set)
     esp_flash_default_chip = set->chip;
 }
 
+static bool holds_new_image(const struct stage_set *set)
+{
+    const struct cli_bytes *wanted = &set->plan->new_image;
+    return memcmp(cells(set, slot_address(set)), wanted->bytes, wanted->len) == 0;
+}
+
+static bool is_done(const struct stage_set *set, esp_err_t err)
+{
+    if (err != ESP_OK) {
+        cli_report_error(err, "the update is refused");
+    } else if (!holds_new_image(set)) {
+        cli_report_failure("the patch does not make the image of --new; make it again from --old "
+                           "and --new with esp-ota delta create");
+        return false;
+    }
+    return err == ESP_OK;
+}
+
 bool rehearse_ours(const struct rehearse_plan *plan, struct rehearse_result *result)
 {
     struct stage_set set;
-    if (!open_set(&set, plan, result)) {
+    if (!open_set(&set, plan, rehearse_download(plan), result)) {
         close_set(&set);
         return false;
     }
@@ -237,14 +287,14 @@ bool rehearse_ours(const struct rehearse_plan *plan, struct rehearse_result *res
     esp_https_ota_ext_t ext = {.max_retries = -1, .erase_before_header = plan->erase_early};
     esp_https_ota_config_t config = {.http_config = &http, .ota_resumption = true, .ext = &ext};
     set.heap_before = heap_in_use();
+    struct update update = {.memory = (uint32_t)esp_delta_class_memory(ESP_DELTA_64K)};
+    update_delta_enable(&update);
     esp_err_t err = esp_https_ota_run(&config);
+    ota_stage_register(OTA_STAGE_DELTA, NULL, NULL);
     finish_result(&set);
+    bool is_right = is_done(&set, err);
     close_set(&set);
-    if (err != ESP_OK) {
-        cli_report_error(err, "the update is refused");
-        return false;
-    }
-    return true;
+    return is_right;
 }
 
 // ----------------------------------------------------------------------- ESP-IDF's
@@ -252,7 +302,7 @@ bool rehearse_ours(const struct rehearse_plan *plan, struct rehearse_result *res
 static esp_err_t write_like_esp_idf(struct stage_set *set, const uint8_t *data, uint32_t offset,
                                     uint32_t len)
 {
-    uint32_t slot = SLOT_AT + set->slot_size;
+    uint32_t slot = slot_address(set);
     uint32_t first = round_up(offset, FLASH_SECTOR_SIZE);
     uint32_t end = round_up((uint64_t)offset + len, FLASH_SECTOR_SIZE);
     esp_err_t err =
@@ -267,7 +317,7 @@ static esp_err_t read_whole_image(struct stage_set *set)
     uint32_t image_len = (uint32_t)set->plan->new_image.len;
     for (uint32_t at = 0; at < image_len && err == ESP_OK; at += sizeof(chunk)) {
         uint32_t part = image_len - at < sizeof(chunk) ? image_len - at : sizeof(chunk);
-        err = esp_flash_read(set->chip, chunk, SLOT_AT + set->slot_size + at, part);
+        err = esp_flash_read(set->chip, chunk, slot_address(set) + at, part);
     }
     return err;
 }
@@ -289,7 +339,7 @@ bool rehearse_esp_idf(const struct rehearse_plan *plan, struct rehearse_result *
 {
     struct stage_set set;
     uint8_t buffer[IDF_BUFFER];
-    if (!open_set(&set, plan, result)) {
+    if (!open_set(&set, plan, &plan->new_image, result)) {
         close_set(&set);
         return false;
     }
@@ -318,6 +368,16 @@ bool rehearse_esp_idf(const struct rehearse_plan *plan, struct rehearse_result *
 }
 
 // ----------------------------------------------------------------------- bound
+
+const struct cli_bytes *rehearse_download(const struct rehearse_plan *plan)
+{
+    return plan->patch.len ? &plan->patch : &plan->new_image;
+}
+
+uint64_t rehearse_window_rate(const struct sim_link_config *link)
+{
+    return link->round_trip_ns ? link->window * VIRTUAL_NS_PER_S / link->round_trip_ns : UINT64_MAX;
+}
 
 uint64_t rehearse_bound_ns(const struct rehearse_plan *plan)
 {

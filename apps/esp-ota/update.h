@@ -60,6 +60,7 @@ struct update {
     struct signature_policy policy; // of trust
     // under way
     const uint8_t *patch_sha256; // of the file under way, from a release index; NULL: not known
+    int64_t file_size;           // the same; 0: not known
     uint32_t wanted_size;        // of the new image, from whom is trusted; 0: not known
     uint8_t wanted_digest[CRYPTO_SHA256_LEN];
     size_t wanted_digest_len; // leading bytes that are known; 0: nobody said what the image must be

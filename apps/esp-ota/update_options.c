@@ -2,7 +2,6 @@
 
 #include "update.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +17,8 @@ static int take_seconds(const char *name, uint32_t *out_ms)
     if (end == optarg || *end || !(seconds > 0) || seconds > SECONDS_MAX) {
         return cli_usage("--%s wants seconds above 0, not \"%s\"", name, optarg);
     }
-    *out_ms = (uint32_t)ceil(seconds * 1000);
+    uint32_t whole = (uint32_t)(seconds * 1000);
+    *out_ms = whole + (whole < seconds * 1000); // never 0
     return CLI_DONE;
 }
 

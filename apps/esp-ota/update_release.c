@@ -321,9 +321,9 @@ static bool is_file_at_fault(const struct update *u, esp_err_t err)
     case ESP_ERR_INVALID_STATE:
     case ESP_ERR_NO_MEM:
         return true;
-    case ESP_FAIL: // a status, or a file that ends early
-        return u->status == 200 || u->status == 206 || u->status == 403 || u->status == 404 ||
-               u->status == 410;
+    case ESP_FAIL: // a status; or a file that ends early, which a broken connection looks like
+        return u->status == 403 || u->status == 404 || u->status == 410 ||
+               (u->status == 200 && u->progress.total < 0);
     default:
         return false;
     }
@@ -341,6 +341,7 @@ static esp_err_t fetch_file(struct follow *f, const struct esp_ota_release_file 
     u->wanted_size = f->release.image_size;
     u->wanted_digest_len = sizeof(f->release.image_sha256);
     memcpy(u->wanted_digest, f->release.image_sha256, sizeof(f->release.image_sha256));
+    u->file_size = file->size;
     u->patch_sha256 = file->kind == ESP_OTA_RELEASE_PATCH ? file->sha256 : NULL;
     u->url = f->url;
     err = update_session_transfer(u);

@@ -216,6 +216,17 @@ static esp_err_t check_wanted(const struct update *u)
     return ESP_OK;
 }
 
+// A file of another length is another file; better known before it is fetched than after.
+static esp_err_t check_length(const struct update *u, int64_t len)
+{
+    if (u->file_size == 0 || len < 0 || len == u->file_size) {
+        return ESP_OK;
+    }
+    ESP_LOGE(TAG, "the server's file has %lld bytes, where the index says %lld", (long long)len,
+             (long long)u->file_size);
+    return ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
 static esp_err_t run_session(struct update *u, const esp_https_ota_config_t *config)
 {
     esp_https_ota_handle_t session;
@@ -232,7 +243,10 @@ static esp_err_t run_session(struct update *u, const esp_https_ota_config_t *con
         progress_say(&u->progress, "going on at byte %llu, where an earlier update ended",
                      (unsigned long long)u->stats.resumed_from);
     }
-    err = download(u, session);
+    err = check_length(u, esp_https_ota_get_image_size(session));
+    if (err == ESP_OK) {
+        err = download(u, session);
+    }
     ESP_IGNORE_ERROR(esp_https_ota_get_stats(session, &u->stats)); // the session is open
     if (err == ESP_OK) {
         progress_say(&u->progress, "verifying");
@@ -290,6 +304,7 @@ esp_err_t update_session_transfer(struct update *u)
     progress_begin(&u->progress, u->is_quiet || cli_is_json());
     u->status = 0;
     u->bytes = 0;
+    u->progress.total = -1;
     esp_err_t err = run_session(u, &config);
     progress_end(&u->progress);
     u->seconds += progress_now() - started;

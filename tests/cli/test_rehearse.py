@@ -1,13 +1,14 @@
 """rehearse: an update in virtual time. What is asserted is arithmetic of the model, never how long the command takes."""
 
+import hashlib
 import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
 PARTS = ["W25Q32JV", "W25Q64JV", "W25Q128JV", "GD25Q32", "MX25L6406E", "MX25UM25645G"]
-FIGURES = {"seconds", "network_seconds", "erase_seconds", "program_seconds", "verify_seconds", "network_bytes", "erased_bytes",
-           "programmed_bytes", "read_bytes", "erases", "most_erases_of_a_sector", "peak_heap_bytes"}
+FIGURES = {"seconds", "network_seconds", "waiting_seconds", "erase_seconds", "program_seconds", "verify_seconds", "bookkeeping_seconds",
+           "network_bytes", "erased_bytes", "programmed_bytes", "read_bytes", "read_after_download_bytes", "erases", "wear", "peak_heap_bytes"}
 SIZE = 256 * 1024
 
 
@@ -26,7 +27,7 @@ def rehearse(program, images):
 
 def test_help_shows_every_option_and_an_example(program):
     shown = program.done("rehearse", "--help").stdout
-    for option in ("--old", "--new", "--part", "--link", "--buffer", "--slot", "--erase-early", "--worst", "--report", "--json"):
+    for option in ("--old", "--new", "--patch", "--part", "--link", "--buffer", "--slot", "--erase-early", "--worst", "--report", "--json"):
         assert option in shown
     for part in PARTS:
         assert part in shown
@@ -51,8 +52,16 @@ def test_the_parts_of_the_time_are_the_time(rehearse):
     for options in ([], ["--worst"], ["--slot", "blank"], ["--erase-early", "128KB"]):
         answer = rehearse(*options)
         for run in (answer["ours"], answer["esp_idf"]):
-            spent = sum(run[f"{activity}_seconds"] for activity in ("network", "erase", "program", "verify"))
+            spent = sum(run[f"{activity}_seconds"] for activity in ("waiting", "erase", "program", "verify"))
             assert spent == pytest.approx(run["seconds"], abs=1e-6)
+            assert run["network_seconds"] == pytest.approx(answer["handshake_seconds"] + SIZE / 500e3, rel=0.01)
+            assert 0 < run["bookkeeping_seconds"] < run["seconds"]
+
+
+def test_only_esp_idf_reads_the_image_again_when_it_is_all_there(rehearse):
+    answer = rehearse()
+    assert answer["ours"]["read_after_download_bytes"] <= 8192  # the rest of what was in the buffer, read back once
+    assert answer["esp_idf"]["read_after_download_bytes"] == 2 * SIZE
 
 
 def test_rehearsing_twice_gives_the_same_figures(rehearse):
@@ -65,8 +74,14 @@ def test_rehearsing_twice_gives_the_same_figures(rehearse):
 def test_text_says_the_same_as_json(program, rehearse, images):
     answer = rehearse()
     shown = program.done("rehearse", "--old", images[0], "--new", images[1]).stdout
-    row = next(line.split() for line in shown.splitlines() if line.startswith("  total"))
-    assert [row[1], row[3]] == [f"{answer[who]['seconds']:.2f}" for who in ("ours", "esp_idf")]
+    rows = {line[:16].strip(): line[16:].split() for line in shown.splitlines() if line.startswith("  ")}
+    for name, figure in (("total", "seconds"), ("waiting", "waiting_seconds"), ("erasing", "erase_seconds"), ("network busy", "network_seconds")):
+        assert [rows[name][0], rows[name][2]] == [f"{answer[who][figure]:.2f}" for who in ("ours", "esp_idf")], shown
+    for name in ("image", "journal", "boot record"):
+        wear = [answer[who]["wear"][name.replace(" ", "_")] for who in ("ours", "esp_idf")]
+        assert rows[name] == [word for w in wear for word in (str(w["sectors"]), f"({w['most_erases']}x)")], shown
+    assert shown.startswith(f"{answer['ours']['seconds']:.1f} seconds, and {answer['esp_idf']['seconds']:.1f} with ESP-IDF's algorithm")
+    assert [line[2:] for line in shown.splitlines() if line.startswith("- ")] == answer["advice"]
     assert "W25Q32JV" in shown and "500 KB/s" in shown and "5760 bytes" in shown
 
 
@@ -90,8 +105,10 @@ def test_of_a_slot_that_holds_the_image_only_the_beginning_is_erased(rehearse, i
 
 def test_a_sector_is_erased_at_most_once_but_for_the_journal(rehearse):
     answer = rehearse("--slot", "other")
-    assert answer["ours"]["most_erases_of_a_sector"] <= 2
-    assert answer["esp_idf"]["most_erases_of_a_sector"] == 1
+    ours, theirs = answer["ours"]["wear"], answer["esp_idf"]["wear"]
+    assert ours["image"] == theirs["image"] == {"sectors": SIZE // 4096, "most_erases": 1}
+    assert 1 <= ours["journal"]["most_erases"] <= 2 and theirs["journal"] == {"sectors": 0, "most_erases": 0}
+    assert ours["boot_record"] == theirs["boot_record"] == {"sectors": 1, "most_erases": 1}
 
 
 def test_erasing_early_hides_erases_behind_the_handshake(rehearse):
@@ -130,6 +147,68 @@ def test_firmware_for_any_chip_can_be_rehearsed(program, rehearse):
     assert rehearse(old=old, new=new)["bytes"] == 65536
 
 
+# ----------------------------------------------------------------------- patches
+
+@pytest.fixture
+def pair(program, images):
+    """An image and a similar one: two bits of its data differ, so that the checksum is the same, and the SHA-256 at its end."""
+    data = bytearray(images[0].read_bytes())
+    for at in (SIZE // 2, SIZE // 3):
+        data[at] ^= 1
+    data[-32:] = hashlib.sha256(data[:-32]).digest()
+    similar = program.folder / "similar.bin"
+    similar.write_bytes(data)
+    return images[0], similar
+
+
+@pytest.fixture
+def patch(program, pair):
+    out = program.folder / "a.patch"
+    program.done("delta", "create", *pair, out)
+    return out
+
+
+def test_a_patch_is_downloaded_in_place_of_the_image_and_ends_in_the_same_image(rehearse, pair, patch):
+    whole, answer = (rehearse("--link", "20KB/s", *extra, old=pair[0], new=pair[1]) for extra in ([], ["--patch", patch]))
+    assert answer["ours"]["network_bytes"] == patch.stat().st_size
+    assert answer["ours"]["programmed_bytes"] >= SIZE
+    assert answer["esp_idf"] == whole["esp_idf"] and answer["bytes"] == SIZE
+    assert answer["ours"]["network_seconds"] < whole["ours"]["network_seconds"]
+
+
+def test_a_patch_for_other_images_is_refused(program, images, patch):
+    said = program.failed("rehearse", "--old", images[0], "--new", images[1], "--patch", patch).stderr
+    assert "does not make the image of --new" in said and "delta create" in said
+    said = program.failed("rehearse", "--old", images[1], "--new", images[0], "--patch", patch).stderr
+    assert said.startswith("error: the patch is for another image")
+    empty = program.folder / "empty"
+    empty.touch()
+    assert "empty is empty" in program.failed("rehearse", "--old", images[0], "--new", images[1], "--patch", empty).stderr
+    assert "nowhere" in program.failed("rehearse", "--old", images[0], "--new", images[1], "--patch", "nowhere").stderr
+
+
+# ----------------------------------------------------------------------- what to do about it
+
+@pytest.mark.parametrize("options, wanted", [
+    (["--link", "500KB/s,40ms,5760B"], "are 144 KB/s of the line's 500 KB/s. A window of 20000 bytes"),
+    (["--link", "20KB/s,5ms,64KB"], "--patch"),
+    (["--link", "500KB/s,20ms,64KB,handshake=1s"], "--erase-early 256KB"),
+], ids=["window", "line", "handshake"])
+def test_what_would_help_is_said(rehearse, options, wanted):
+    assert any(wanted in advice for advice in rehearse(*options)["advice"]), rehearse(*options)
+
+
+def test_that_esp_idfs_algorithm_is_faster_is_said(rehearse):
+    answer = rehearse("--part", "MX25L6406E", "--link", "100KB/s,80ms,5760B")
+    assert answer["ours"]["seconds"] > answer["esp_idf"]["seconds"]
+    assert any("ESP-IDF's algorithm is faster here" in advice for advice in answer["advice"])
+    assert not any("faster" in advice for advice in rehearse("--link", "500KB/s,20ms,64KB")["advice"])
+
+
+def test_where_nothing_would_help_nothing_is_said(rehearse):
+    assert rehearse("--link", "5MB/s,2ms,64KB,handshake=100ms")["advice"] == []
+
+
 # ----------------------------------------------------------------------- the page
 
 def test_the_page_is_one_well_formed_file_that_needs_no_network(program, rehearse, images):
@@ -141,7 +220,14 @@ def test_the_page_is_one_well_formed_file_that_needs_no_network(program, rehears
         assert outside not in page
     root = ElementTree.fromstring(page.split("\n", 1)[1].replace('<meta charset="utf-8">', ""))
     text = " ".join(root.itertext())
-    assert len(root.findall(".//svg")) == 2 and len(root.findall(".//svg/rect")) > 20
+    pictures = root.findall(".//svg")
+    assert len(pictures) == 2 and len(root.findall(".//svg/rect")) > 20
+    for picture in pictures:
+        assert [row.text for row in picture.findall("text") if "x" in row.attrib and row.attrib["x"] == "0"] == [
+            "network", "waiting", "erase", "program", "verify"]
+        assert len({bar.attrib["fill"] for bar in picture.findall("rect")}) == 5
+    for advice in answer["advice"]:
+        assert advice in text
     for who in ("ours", "esp_idf"):
         assert f"{answer[who]['seconds']:.2f} s" in text
     assert answer["part_source"] in text

@@ -39,14 +39,41 @@ static esp_err_t call(struct ota_stage *stage, const uint8_t *in, size_t *in_len
     return ESP_OK;
 }
 
+/** Only what earlier calls gave may be asked for. */
+static esp_err_t read_given(void *context, uint32_t offset, uint8_t *out, uint32_t len)
+{
+    const struct fuzz_stage_run *run = context;
+    FUZZ_CHECK(offset <= run->len && len <= run->len - offset);
+    memcpy(out, run->out + offset, len);
+    return ESP_OK;
+}
+
+/** What a stage says of its output once it knows it stays so, and is true in the end. */
+static void check_output_len(const struct ota_stage *stage, const struct fuzz_stage_run *run,
+                             bool is_done, int64_t *known)
+{
+    if (!stage->ops->get_output_len || run->err != ESP_OK) {
+        return;
+    }
+    int64_t len = stage->ops->get_output_len(stage);
+    FUZZ_CHECK(*known < 0 || len == *known);
+    FUZZ_CHECK(!is_done || len == (int64_t)run->len);
+    *known = len;
+}
+
 void fuzz_stage_run(struct ota_stage *stage, const uint8_t *data, size_t size, uint32_t most,
                     struct fuzz_stage_run *run)
 {
     uint32_t seed = most;
     size_t at = 0;
     bool is_done = false;
+    int64_t known = -1;
+    struct ota_stage_output output = {run, read_given};
     esp_log_level_set("*", ESP_LOG_NONE);
     FUZZ_CHECK(stage);
+    if (stage->ops->attach) {
+        stage->ops->attach(stage, &output);
+    }
     run->err = ESP_OK;
     run->len = 0;
     while (run->err == ESP_OK && !is_done) {
@@ -57,6 +84,7 @@ void fuzz_stage_run(struct ota_stage *stage, const uint8_t *data, size_t size, u
         at += in_len; // 0 behind the end
         run->len += out_len;
         FUZZ_CHECK(run->len <= FUZZ_STAGE_LIMIT);
+        check_output_len(stage, run, is_done, &known);
     }
     check_error(run->err);
     stage->ops->destroy(stage);

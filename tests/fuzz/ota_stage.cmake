@@ -12,3 +12,4 @@ ota_fuzz(fuzz_delta_stage SRCS fuzz_delta_stage.c fuzz_stage.c REQUIRES esp_delt
 foreach(name IN ITEMS fuzz_delta_body fuzz_delta_stage)
     target_link_libraries(${name} PRIVATE OpenSSL::Crypto)
 endforeach()
+ota_fuzz(fuzz_release_index SRCS fuzz_release_index.c REQUIRES esp_ota_release bootloader_support esp_common PORTS port_posix port_crypto)

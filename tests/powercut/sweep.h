@@ -1,6 +1,7 @@
 /** What the sweep runs: scenarios, planted bugs, failures of memory and network. */
 #pragma once
 
+#include "flash_encryption.h"
 #include "powercut.h"
 
 /** The images of a world, by number. */
@@ -19,15 +20,23 @@ struct sweep_group {
 
 extern const struct sweep_group
     SWEEP_COMMON; // sweep_scenarios.c, and the others in files of their names
+extern const struct sweep_group SWEEP_DELTA;
 extern const struct sweep_group SWEEP_NVS;
+extern const struct sweep_group SWEEP_COPY;
+extern const struct sweep_group SWEEP_RECORDS;
 extern const struct sweep_group SWEEP_REPAIR;
+extern const struct sweep_group SWEEP_SERVER;
 extern const struct sweep_group SWEEP_SIGNED;
 extern const struct sweep_group SWEEP_STAGE;
 
 /** Makes images and tables of all scenarios. */
 void sweep_make_worlds(void);
+void sweep_make_delta(void);
 void sweep_make_nvs(void);
+void sweep_make_copy(void);
+void sweep_make_records(void);
 void sweep_make_repair(void);
+void sweep_make_server(void);
 void sweep_make_signed(void);
 void sweep_make_stage(void);
 
@@ -51,8 +60,9 @@ void sweep_make_images(struct powercut_world *world, uint32_t len);
 void sweep_make_table(struct powercut_world *world, unsigned slots, bool has_factory, uint32_t size,
                       const esp_partition_info_t *more);
 
-/** Encrypts a world like another one, with XTS-AES. */
-void sweep_make_encrypted(struct powercut_world *world, const struct powercut_world *plain);
+/** Encrypts a world like another one. */
+void sweep_make_encrypted(struct powercut_world *world, const struct powercut_world *plain,
+                          enum flash_scheme scheme);
 
 /** A bug that is there only in this program: the linker puts it between the product's functions (--wrap). */
 struct sweep_plant {

@@ -39,7 +39,7 @@ static esp_err_t burn(struct efuse *efuse, enum efuse_field field, const uint8_t
 {
     const struct cell_efuse *cells = (const struct cell_efuse *)efuse;
     uint32_t len = EFUSE_FIELD_BYTES(bit_count(efuse, field));
-    uint8_t found[EFUSE_FIELD_BYTES_MAX];
+    uint8_t found[EFUSE_FIELD_BYTES_MAX] = {0};
     esp_err_t err = read_field(efuse, field, found);
     for (uint32_t i = 0; i < len; i++) {
         found[i] = (uint8_t) ~(found[i] | bits[i]);

@@ -22,6 +22,7 @@ static const struct {
 
 // What a run without faults does in each sector. Shared with the lives.
 struct use {
+    uint32_t operations;
     bool is_erased[SECTOR_MAX];
     bool is_programmed[SECTOR_MAX];
     uint32_t cleared[SECTOR_MAX]; // address of a byte whose bit 0 is programmed to 0; 0: none
@@ -90,7 +91,6 @@ static bool plan(enum kind kind, uint32_t sector, struct nor_shared *setup)
 
 // What the lives of a case told.
 struct story {
-    uint8_t goal;
     bool was_told; // of an error
     bool is_updated;
 };
@@ -110,19 +110,19 @@ struct tally {
     unsigned failures;
 };
 
-static void try_fault(struct powercut_bench *bench, const struct powercut_scenario *scenario,
+static void try_fault(struct powercut_bench *bench, const struct powercut_case *which,
                       enum kind kind, uint32_t sector, struct tally *tally)
 {
     struct nor_shared setup;
-    struct powercut_case none = {.scenario = scenario};
     struct powercut_outcome out;
-    struct story story = {.goal = scenario->goal};
+    struct story story = {0};
     if (!plan(kind, sector, &setup)) {
         return;
     }
-    powercut_run(bench, &none, &setup, listen, &story, &out);
+    powercut_run(bench, which, &setup, listen, &story, &out);
+    bool is_missed = out.fired[KINDS[kind].fault] == 0 && which->cut_count == 0;
     const char *what = out.is_failure                         ? out.text
-                       : out.fired[KINDS[kind].fault] == 0    ? "the fault did not happen"
+                       : is_missed                            ? "the fault did not happen"
                        : !story.is_updated && !story.was_told ? "no update, and no error"
                                                               : NULL;
     tally->cases++;
@@ -130,8 +130,23 @@ static void try_fault(struct powercut_bench *bench, const struct powercut_scenar
     tally->told += !story.is_updated && story.was_told;
     if (what) {
         tally->failures++;
-        printf("  FAILED: %s, %s at 0x%x: %s\n", scenario->name, KINDS[kind].name,
-               sector * FLASH_SECTOR_SIZE, what);
+        char cuts[64];
+        printf("  FAILED: %s, %s at 0x%x, cuts: %s: %s\n", which->scenario->name, KINDS[kind].name,
+               sector * FLASH_SECTOR_SIZE, powercut_cuts_text(which, cuts, sizeof(cuts)), what);
+    }
+}
+
+// Without a cut, and with one somewhere: with every tear, each time elsewhere.
+static void try_sector(struct powercut_bench *bench, const struct powercut_scenario *scenario,
+                       enum kind kind, uint32_t sector, struct tally *tally)
+{
+    struct powercut_case which = {.scenario = scenario};
+    try_fault(bench, &which, kind, sector, tally);
+    which.cut_count = 1;
+    for (uint32_t tear = 0; tear < NOR_TEAR_COUNT; tear++) {
+        uint32_t at = 1 + (sector * 7 + (uint32_t)kind * 3 + tear * 5) % s_use->operations;
+        which.cuts[0] = (struct nor_cut){at, tear, sector + tear};
+        try_fault(bench, &which, kind, sector, tally);
     }
 }
 
@@ -149,6 +164,7 @@ static bool rehearse(struct powercut_bench *bench, const struct powercut_scenari
     s_chip->observer = note;
     powercut_run(bench, &none, NULL, NULL, NULL, &out);
     s_chip->observer = NULL;
+    s_use->operations = out.operations;
     for (uint32_t s = 0; s < s_chip->chip.geometry.size / FLASH_SECTOR_SIZE; s++) {
         find_cleared(s, before);
     }
@@ -177,11 +193,11 @@ static unsigned fault_all(const struct powercut_scenario *found)
         struct tally tally = {0};
         for (uint32_t s = 1; s < world.flash_size / FLASH_SECTOR_SIZE; s++) {
             if (s_use->is_erased[s] || s_use->is_programmed[s]) {
-                try_fault(bench, &scenario, kind, s, &tally);
+                try_sector(bench, &scenario, kind, s, &tally);
             }
         }
-        printf("%-28s %-16s %4u sectors, %4u updated all the same, %4u told why not\n",
-               scenario.name, KINDS[kind].name, tally.cases, tally.updated, tally.told);
+        printf("%-28s %-16s %5u cases, %4u updated all the same, %4u told why not\n", scenario.name,
+               KINDS[kind].name, tally.cases, tally.updated, tally.told);
         (void)fflush(stdout); // before the next fork copies it
         failures += tally.failures + (tally.cases == 0);
     }

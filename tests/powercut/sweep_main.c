@@ -58,7 +58,8 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                         .first_seed = options->seed,
                                         .stops_at_first = options->is_quick};
     }
-    bool is_slow = scenario->world->encode != NULL; // ciphers cost ten times the rest of a life
+    // Ciphers cost ten times the rest of a life, and so do patches.
+    bool is_slow = scenario->world->encode || scenario->file;
     if (options->is_quick) {
         return (struct powercut_amount){.seeds = 1,
                                         .operation_max = is_slow ? 8 : 12,
@@ -70,6 +71,7 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
     return (struct powercut_amount){.seeds = options->is_long ? 6
                                              : is_slow        ? 1
                                                               : 2,
+                                    .operation_max = is_slow && !options->is_long ? 48 : 0,
                                     .pair_window = is_slow                            ? 2
                                                    : is_critical && !options->is_long ? 3
                                                                                       : 12,
@@ -114,6 +116,10 @@ static void sweep_one(const struct powercut_scenario *scenario, const struct opt
            scenario->name, (unsigned long long)totals.operations, (unsigned long long)totals.cuts,
            (unsigned long long)totals.lives, totals.worst_recovery,
            (unsigned long long)totals.failures, seconds() - start);
+    if (totals.windows) {
+        printf("  %llu times nothing booted after a cut in the window that hardware leaves open\n",
+               (unsigned long long)totals.windows);
+    }
     if (totals.has_failure) {
         print_failure(&totals);
     }

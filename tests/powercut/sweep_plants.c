@@ -7,13 +7,16 @@
 
 #include "efuse_keys.h"
 #include "efuse_ops.h"
+#include "esp_delta_patch.h"
 #include "esp_efuse.h"
 #include "esp_ota_ext.h"
 #include "esp_ota_ops.h"
 #include "image_verify.h"
 #include "nvs_storage.h"
+#include "ota_keep.h"
 #include "ota_private.h"
 #include "ota_room.h"
+#include "ota_source.h"
 #include "ota_tail.h"
 #include "trust_store.h"
 
@@ -45,6 +48,9 @@ enum plant {
     PLANT_NVS_VOID_EARLY,
     PLANT_NVS_USES_BLANK,
     PLANT_NVS_KEEPS_WEAK,
+    PLANT_BASE_UNCHECKED,
+    PLANT_KEEP_TRUSTS,
+    PLANT_KEEP_OF_ANOTHER,
     PLANT_DOCUMENTED,
 };
 
@@ -81,6 +87,12 @@ const struct sweep_plant SWEEP_PLANTS[] = {
     {"nvs_void_early", "an NVS page is void before its values are copied", "nvs"},
     {"nvs_uses_blank", "an NVS page that looks blank is used without erasing", "nvs"},
     {"nvs_keeps_weak", "what the last write to NVS left is not made firm", "nvs"},
+    {"base_unchecked", "the image a patch is for is not looked at", "delta_wrong_base"},
+    {"keep_trusts", "what was kept of a patch is not held against its digest, and not fetched anew",
+     "delta_kept_cache"},
+    {"keep_of_another",
+     "a kept patch is gone on with whatever the server has, and not fetched anew",
+     "delta_kept_replaced"},
     {"documented", "boot records are written as ESP-IDF documents it",
      "choose_factory"}, // no bug of ours
 };
@@ -96,6 +108,21 @@ static bool is_on(enum plant plant)
 static bool writes_early(void)
 {
     return is_on(PLANT_EARLY_RECORD) || is_on(PLANT_BLIND_BOOTLOADER);
+}
+
+static void digest_of_running(uint32_t len, uint8_t digest[CRYPTO_SHA256_LEN])
+{
+    struct crypto_hash hash;
+    uint8_t chunk[64];
+    esp_crypto.sha256_begin(&hash);
+    for (uint32_t at = 0; at < len; at += sizeof(chunk)) {
+        uint32_t part = len - at < sizeof(chunk) ? len - at : (uint32_t)sizeof(chunk);
+        if (esp_partition_read(esp_ota_get_running_partition(), at, chunk, part) != ESP_OK) {
+            break; // and it will not fit
+        }
+        esp_crypto.sha256_write(&hash, chunk, part);
+    }
+    esp_crypto.sha256_end(&hash, digest);
 }
 
 // NOLINTBEGIN(readability-identifier-naming): the linker gives these names (--wrap)
@@ -379,5 +406,46 @@ WRAP(esp_err_t, nvs_page_activate, struct nvs_page *page, uint32_t seq)
 WRAP(esp_err_t, nvs_page_refresh, struct nvs_page *page, void *scratch)
 {
     return is_on(PLANT_NVS_KEEPS_WEAK) ? ESP_OK : __real_nvs_page_refresh(page, scratch);
+}
+
+// ----------------------------------------------------------------------- delta patches
+
+WRAP(esp_err_t, esp_delta_patch_parse, const uint8_t *bytes, size_t len,
+     struct esp_delta_patch *patch)
+{
+    esp_err_t err = __real_esp_delta_patch_parse(bytes, len, patch);
+    uint8_t digest[CRYPTO_SHA256_LEN];
+    if (err == ESP_OK && is_on(PLANT_BASE_UNCHECKED)) {
+        digest_of_running(patch->old_size, digest);
+        memcpy(patch->old_digest, digest, sizeof(patch->old_digest));
+    }
+    return err;
+}
+
+WRAP(bool, ota_keep_find, struct ota_keep *keep, const esp_partition_t *slot, int64_t file_len,
+     uint32_t kept, const uint8_t *digest)
+{
+    bool is_there = __real_ota_keep_find(keep, slot, file_len, kept, digest);
+    if (!is_there && is_on(PLANT_KEEP_TRUSTS)) {
+        uint32_t start =
+            slot->size - ESP_OTA_JOURNAL_LEN - (uint32_t)(file_len + 4095) / 4096 * 4096;
+        *keep = (struct ota_keep){.slot = slot, .start = start, .kept = kept, .replay_len = kept};
+        return true;
+    }
+    return is_there;
+}
+
+WRAP(void, ota_source_expect, struct ota_source *s, const struct ota_entity *entity,
+     int64_t position)
+{
+    const struct ota_entity any = {.total = -1};
+    __real_ota_source_expect(s, is_on(PLANT_KEEP_OF_ANOTHER) ? &any : entity, position);
+    s->is_verified_here = s->is_verified_here || is_on(PLANT_KEEP_OF_ANOTHER);
+}
+
+WRAP(bool, ota_source_go_alone, struct ota_source *s)
+{
+    return !is_on(PLANT_KEEP_TRUSTS) && !is_on(PLANT_KEEP_OF_ANOTHER) &&
+           __real_ota_source_go_alone(s);
 }
 // NOLINTEND(readability-identifier-naming)

@@ -81,7 +81,7 @@ void sweep_make_signed(void)
     sign(&s_p256, OLD, KEY_A, 1);
     sign(&s_p256, NEW, KEY_A, 2);
     sweep_end_fixed_chance();
-    sweep_make_encrypted(&s_store_xts, &s_store);
+    sweep_make_encrypted(&s_store_xts, &s_store, FLASH_SCHEME_XTS);
 }
 
 static void ask_for_signatures(enum signature_scheme scheme, struct boot_handover *handover,

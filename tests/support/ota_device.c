@@ -120,6 +120,7 @@ static void open_chip(void)
     start_encryption();
     esp_flash_default_chip = &s_chip;
     assert_int_equal(esp_flash_erase_chip(NULL), ESP_OK);
+    s_chip.erased_to = s_chip.erased_from; // before the power came on
 }
 
 // ----------------------------------------------------------------------- its life
@@ -184,6 +185,7 @@ const esp_partition_t *device_partition(const char *label)
 
 uint8_t *device_bytes(uint32_t address)
 {
+    s_chip.erased_to = s_chip.erased_from; // what is changed here comes from another life
     return (uint8_t *)s_inner->ops->map(s_inner, address, 1);
 }
 

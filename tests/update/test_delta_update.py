@@ -84,6 +84,45 @@ def test_a_patch_that_makes_more_than_the_slot_holds_is_refused_before_flash_is_
     dev.refused("ESP_ERR_INVALID_SIZE", site.url(site.serve(bytes(patch))), "--cacert", site.ca)
 
 
+def with_header(patch, at, form, value):
+    """The patch with another number in its header, whose CRC is right."""
+    changed = bytearray(patch)
+    struct.pack_into(form, changed, at, value)
+    struct.pack_into("<I", changed, 60, zlib.crc32(changed[:60]))
+    return bytes(changed)
+
+
+def test_a_patch_for_a_later_decoder_is_refused_before_flash_is_touched(dev, site, make_patch):
+    for at, value in ((4, 9), (6, 0x80)):  # version, an unknown flag
+        changed = with_header(make_patch(), at, "B", value)
+        assert "later version" in dev.refused("ESP_ERR_INVALID_VERSION", site.url(site.serve(changed)), "--cacert", site.ca)
+
+
+@pytest.mark.parametrize("at, form, value", [(24, "<H", 0xFFFF), (22, "<H", 0xFFFF), (5, "B", 1), (7, "B", 0), (26, "<H", 0xFFFF), (8, "<I", 1 << 31)],
+                         ids=["slots", "map", "class", "inputs", "extension", "old_size"])
+def test_a_header_out_of_range_is_refused_before_flash_is_touched(dev, site, make_patch, at, form, value):
+    changed = with_header(make_patch("--ram", "64K"), at, form, value)
+    dev.refused("ESP_ERR_OTA_VALIDATE_FAILED", site.url(site.serve(changed)), "--cacert", site.ca)
+
+
+def test_a_patch_to_an_image_for_another_chip_is_refused_before_flash_is_touched(dev, site, program, old):
+    (program.folder / "c3.bin").write_bytes(image(chip="esp32c3", first=descriptor(version="2.0.0") + CHANGED))
+    program.done("delta", "create", old, program.folder / "c3.bin", "c3.patch")
+    sentence = dev.refused("ESP_ERR_INVALID_VERSION", site.url(site.serve((program.folder / "c3.patch").read_bytes())), "--cacert", site.ca)
+    assert "esp32c3" in sentence
+
+
+@pytest.mark.parametrize("at, form, change, result", [(12, "<I", -8, "ESP_ERR_OTA_VALIDATE_FAILED"), (12, "<I", 8, "ESP_ERR_OTA_VALIDATE_FAILED"),
+                                                      (16, "<I", -100, "ESP_ERR_OTA_VALIDATE_FAILED"), (16, "<I", 100, "ESP_FAIL"),
+                                                      (44, "<I", 1, "ESP_ERR_OTA_VALIDATE_FAILED")],
+                         ids=["new_size_less", "new_size_more", "body_less", "body_more", "new_digest"])
+def test_a_lie_that_only_the_end_shows_leaves_the_boot_choice(dev, site, make_patch, at, form, change, result):
+    patch = make_patch()
+    changed = with_header(patch, at, form, struct.unpack_from(form, patch, at)[0] + change & 0xFFFFFFFF)
+    dev.refused(result, site.url(site.serve(changed)), "--cacert", site.ca, writes_to="ota_0")
+    assert dev.boot()["version"] == "1.0.0"
+
+
 @pytest.mark.parametrize("options", [(), ("--legacy",)], ids=["ours", "legacy"])
 def test_a_flipped_bit_anywhere_leaves_the_boot_choice(dev, site, make_patch, options):
     good = make_patch(*options)
@@ -127,5 +166,5 @@ def test_after_a_signal_the_same_command_completes_it(dev, certs, make_patch, nu
         assert number == signal.SIGKILL or json.loads(out)["result"] == "ESP_ERR_NOT_FINISHED"
         assert dev.boot()["version"] == "1.0.0"
         answer = dev.update(server.url(), "--cacert", certs.ca)
-    assert answer["received"] == len(patch) and dev.read("ota_0", len(NEW)) == NEW
+    assert answer["received"] == len(patch) - answer["resumed_from"] and dev.read("ota_0", len(NEW)) == NEW
     assert dev.boot()["version"] == "2.0.0"

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from esp_ota import Program, find_program
+from esp_ota import EncryptedDevice, Program, find_program
+from hostile import CUT, HostileServer, head, honest, steps
 from images import descriptor, filler, image
 from signing import Key
 
@@ -111,7 +112,7 @@ def test_the_release_that_runs_is_told_and_nothing_is_fetched(dev, folder, optio
 
 
 def test_a_device_that_no_patch_is_for_takes_the_smallest_whole_image(device, program, folder, options):
-    (program.folder / "v0.bin").write_bytes(firmware("0.9.0", b"old"))
+    (program.folder / "v0.bin").write_bytes(firmware("0.9.0", b"something older\0" * 4))
     dev = device(factory=program.folder / "v0.bin")
     forms = {file["kind"]: file["size"] for file in folder.index()["files"] if file["kind"] != "patch"}
     takes(dev, folder, options, min(forms, key=forms.get))
@@ -153,7 +154,8 @@ def test_a_whole_image_that_is_another_one_is_refused_although_it_is_valid(dev, 
     """The server cannot offer anything but what the signed index names."""
     for file in folder.index()["files"]:
         (folder.path / file["name"]).write_bytes(V3)
-    dev.refused("ESP_ERR_OTA_VALIDATE_FAILED", folder.address, *options, writes_to=None if False else "ota_0_and_nvs")
+    run = dev.program.failed(*dev.update_args(folder.address, *options, "--retries", "0"))
+    assert "not the one that was announced" in run.stderr and dev.boot()["version"] == "1.0.0", run.shown
 
 
 def test_all_files_missing_is_told(dev, folder, options):
@@ -183,7 +185,7 @@ def test_an_index_without_signature_or_by_another_key_is_refused(dev, folder, op
     shutil.rmtree(folder.path)
     folder.add(V2, key=keys[1].pem)
     assert "refused" in dev.refused("ESP_ERR_OTA_VALIDATE_FAILED", folder.address, *options)
-    takes(dev, folder, ("--cacert", site.ca), "zstd")  # without --trust nobody asks
+    takes(dev, folder, ("--cacert", site.ca), "gzip")  # without --trust nobody asks
 
 
 def test_an_older_index_is_refused_once_a_newer_one_was_seen(dev, folder, options):
@@ -207,6 +209,40 @@ def test_an_expired_index_is_refused(dev, folder, options, tmp_path):
     takes(dev, folder, options, "patch")
 
 
+def test_an_interrupted_download_goes_on_although_the_index_is_fetched_anew(dev, certs, folder, options):
+    large = image(size=300_000, version="3.0.0")
+    folder.add(large, "--compress", "none", "--ram", "none")
+    index = (folder.path / "release.json").read_bytes()
+    cut = steps(head("200 OK", f"Content-Length: {len(large)}", 'ETag: "one"', "Accept-Ranges: bytes") + large[:200_000], CUT)
+    with HostileServer(certs, [honest(index), cut, honest(index), honest(large)]) as server:
+        options = "--cacert", certs.ca, *options[2:]
+        run = dev.program.failed(*dev.update_args(server.url("/pub/"), *options, "--retries", "0"))
+        assert "the same command goes on" in run.stderr and len(server.requests) == 2, run.shown
+        folder.address = server.url("/pub/")
+        answer = takes(dev, folder, options, "image", "3.0.0", large)
+    assert answer["resumed_from"] > 0 and answer["received"] == len(large) - answer["resumed_from"]
+
+
+def test_a_file_of_another_length_is_not_fetched(dev, folder, options, site):
+    for file in folder.index()["files"]:
+        path = folder.path / file["name"]
+        path.write_bytes(path.read_bytes() + b"more")
+    run = dev.program.failed(*dev.update_args(folder.address, *options, "--json"))
+    assert "where the index says" in run.stderr and json.loads(run.stdout)["bytes"] == 0
+    assert dev.read("ota_0", 4096) == b"\xff" * 4096
+
+
+def test_a_redirect_and_credentials_lead_to_the_folder(dev, site, folder, options):
+    folder.address = site.url(f"redirect/302/auth/{site.folder}/pub/")
+    takes(dev, folder, (*options, "--user", "device:s3cret"), "patch")
+
+
+def test_an_encrypted_device_follows_a_folder(program, folder, options):
+    (program.folder / "v1.bin").write_bytes(V1)
+    dev = EncryptedDevice(program, "secret", factory=program.folder / "v1.bin")
+    takes(dev, folder, options, "patch")
+
+
 def test_a_budget_is_kept(dev, folder, options):
     patch = min(file["size"] for file in folder.index()["files"] if file["kind"] == "patch")
     sentence = dev.refused("ESP_ERR_INVALID_SIZE", folder.address, *options, "--max-bytes", patch - 1, writes_to="nvs")
@@ -215,7 +251,7 @@ def test_a_budget_is_kept(dev, folder, options):
 
 
 def test_without_a_patch_and_without_the_whole_image_there_is_nothing(device, program, folder, options):
-    (program.folder / "v0.bin").write_bytes(firmware("0.9.0", b"old"))
+    (program.folder / "v0.bin").write_bytes(firmware("0.9.0", b"something older\0" * 4))
     dev = device(factory=program.folder / "v0.bin")
     sentence = dev.refused("ESP_ERR_INVALID_SIZE", folder.address, *options, "--no-full-fallback", writes_to="nvs")
     assert "no patch from what runs" in sentence and "--no-full-fallback forbids" in sentence
@@ -232,11 +268,11 @@ def test_a_damaged_patch_does_not_break_the_budget(dev, folder, options):
 
 
 def test_another_chip_and_another_project_are_refused(device, program, folder, options):
-    program.firmware("c3.bin", chip="esp32c3")
-    dev = device("c3", chip="esp32c3", factory=program.folder / "c3.bin")
+    program.firmware("image.bin", chip="esp32c3")
+    dev = device("c3", chip="esp32c3", factory=program.folder / "image.bin")
     assert "folder is for esp32, this device is esp32c3" in dev.refused("ESP_ERR_INVALID_VERSION", folder.address, *options, writes_to="nvs")
-    program.firmware("toaster.bin", project="toaster")
-    dev = device("toaster", factory=program.folder / "toaster.bin")
+    program.firmware("image.bin", project="toaster")
+    dev = device("toaster", factory=program.folder / "image.bin")
     assert "toaster" in dev.refused("ESP_ERR_INVALID_VERSION", folder.address, *options, writes_to="nvs")
 
 

@@ -4,7 +4,8 @@
 // are decided one by one.
 //
 // A cut can leave bits that look right and decay some power-ons later. Programmed bits become firm when they are programmed
-// once more, so what is kept is programmed all the same. Erased bits do not, so what looks blank is erased all the same.
+// once more, so what is kept is programmed all the same. Erased bits do not, so what looks blank is erased all the same, unless
+// it was erased since the power came on: no cut can have been in between.
 
 #include "ota_room.h"
 
@@ -93,6 +94,19 @@ static uint32_t largest_unit(const struct ota_room *room)
     return partition->erase_size;
 }
 
+// Whether there is room already: somebody erased it since the power came on.
+static bool take_erased(struct ota_room *room)
+{
+    const esp_partition_t *partition = room->partition;
+    uint32_t start = room->ready_end;
+    uint32_t limit = erase_limit(room);
+    uint32_t len = flash_erased_len(partition->flash_chip, partition->address + start);
+    while (room->ready_end < limit && room->ready_end + partition->erase_size - start <= len) {
+        room->ready_end += partition->erase_size;
+    }
+    return room->ready_end > start;
+}
+
 static esp_err_t erase_unit(struct ota_room *room)
 {
     uint32_t unit = largest_unit(room);
@@ -128,6 +142,9 @@ static esp_err_t keep_equal_sectors(struct ota_room *room, const uint8_t *data, 
 
 esp_err_t ota_room_make(struct ota_room *room, const uint8_t *data, uint32_t len)
 {
+    if (take_erased(room)) {
+        return ESP_OK;
+    }
     uint32_t start = room->ready_end;
     esp_err_t err = keep_equal_sectors(room, data, len);
     return err != ESP_OK || room->ready_end > start ? err : erase_unit(room);
@@ -142,5 +159,5 @@ esp_err_t ota_room_make_ahead(struct ota_room *room, uint32_t position)
     if (room->ready_end >= erase_limit(room) || room->ready_end - position >= ahead) {
         return ESP_ERR_NOT_FOUND;
     }
-    return erase_unit(room);
+    return take_erased(room) ? ESP_OK : erase_unit(room);
 }

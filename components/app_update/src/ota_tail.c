@@ -159,6 +159,10 @@ esp_err_t ota_tail_write(const esp_partition_t *slot, int sector, struct ota_tai
 
 esp_err_t ota_tail_erase(const esp_partition_t *slot, int sector)
 {
+    uint32_t address = slot->address + sector_offset(slot, sector);
+    if (flash_erased_len(slot->flash_chip, address) >= OTA_TAIL_SECTOR) {
+        return ESP_OK;
+    }
     return esp_partition_erase_range(slot, sector_offset(slot, sector), OTA_TAIL_SECTOR);
 }
 

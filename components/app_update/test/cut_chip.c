@@ -93,5 +93,6 @@ void cut_chip_forget(void)
 void cut_chip_power_on(void)
 {
     cut_chip_forget();
+    s_chip.erased_to = s_chip.erased_from;
     esp_partition_unload_all();
 }

@@ -63,6 +63,35 @@ static void the_largest_unit_that_fits_is_erased(void **state)
     free(image.bytes);
 }
 
+static void what_was_erased_since_the_power_came_on_is_not_erased_again(void **state)
+{
+    (void)state;
+    struct device_image image = DEVICE_IMAGE(.len = 0x8800, .seed = 3);
+    DEVICE_START(.running = "ota_0");
+    fill_slot(0);
+    assert_int_equal(esp_partition_erase_range(device_partition("ota_1"), 0, DEVICE_SLOT_SIZE),
+                     ESP_OK);
+    write_all(begin(image.len, 0), image, 1000);
+    assert_int_equal(g_flash.erases, 0);
+    write_all(begin(image.len, 0), image, 1000); // programmed by now
+    assert_int_equal(g_flash.erased_bytes, 0x9000);
+    free(image.bytes);
+}
+
+static void only_as_much_as_was_erased_counts_as_erased(void **state)
+{
+    (void)state;
+    struct device_image image = DEVICE_IMAGE(.len = 0x8800, .seed = 3);
+    DEVICE_START(.running = "ota_0");
+    fill_slot(0);
+    const esp_partition_t *slot = device_partition("ota_1");
+    assert_int_equal(esp_partition_erase_range(slot, 0, 2 * SECTOR), ESP_OK);
+    assert_int_equal(esp_partition_erase_range(slot, 4 * SECTOR, 2 * SECTOR), ESP_OK);
+    write_all(begin(image.len, 0), image, 1000); // of the two ranges one is remembered
+    assert_int_equal(g_flash.erased_bytes, 0x7000);
+    free(image.bytes);
+}
+
 static void what_looks_blank_is_erased_because_a_cut_may_have_left_it_so(void **state)
 {
     (void)state;
@@ -276,6 +305,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_largest_unit_that_fits_is_erased),
+        TEST(what_was_erased_since_the_power_came_on_is_not_erased_again),
+        TEST(only_as_much_as_was_erased_counts_as_erased),
         TEST(what_looks_blank_is_erased_because_a_cut_may_have_left_it_so),
         TEST(a_blank_sector_of_an_image_is_erased_though_it_looks_right),
         TEST(an_image_that_is_there_already_is_not_erased_but_programmed_once_more),

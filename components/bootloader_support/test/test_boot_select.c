@@ -186,6 +186,31 @@ static void an_image_for_another_chip_is_not_started(void **state)
     assert_int_equal(f->decision.tries[0].fault, IMAGE_BAD_CHIP_ID);
 }
 
+static esp_err_t refuse_erase(esp_flash_t *chip, uint32_t address, uint32_t unit)
+{
+    (void)chip;
+    (void)address;
+    (void)unit;
+    return ESP_ERR_FLASH_OP_FAIL;
+}
+
+static void records_that_cannot_be_written_do_not_keep_it_from_booting(void **state)
+{
+    struct fixture *f = *state;
+    put_record(f, 0, 1, ESP_OTA_IMG_VALID);
+    put_record(f, 1, 2, ESP_OTA_IMG_PENDING_VERIFY);
+    struct flash_ops ops = *f->chip->ops;
+    const struct flash_ops *whole = f->chip->ops;
+    ops.erase = refuse_erase;
+    f->chip->ops = &ops;
+    for (int i = 0; i < 2; i++) { // each time anew, as nothing remembers it
+        decide(f);
+        assert_int_equal(f->decision.booted, 0);
+        assert_int_equal(f->decision.reason, BOOT_REASON_ROLLED_BACK);
+    }
+    f->chip->ops = whole;
+}
+
 #define WITH_DEVICE(test) cmocka_unit_test_setup_teardown(test, create, destroy)
 
 int main(void)
@@ -200,6 +225,7 @@ int main(void)
         WITH_DEVICE(a_hole_in_the_numbering_makes_the_slot_behind_it_unreachable),
         WITH_DEVICE(a_record_can_name_any_of_sixteen_slots),
         WITH_DEVICE(an_image_for_another_chip_is_not_started),
+        WITH_DEVICE(records_that_cannot_be_written_do_not_keep_it_from_booting),
     };
     esp_log_level_set("*", ESP_LOG_NONE);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,8 @@ esp_err_t efuse_key_write(uint32_t slot, const uint8_t digest[EFUSE_KEY_DIGEST_L
 
 /**
  * Revokes a slot, for ever; an empty slot can be revoked too, so that nobody else uses it.
- * Errors: ESP_ERR_INVALID_ARG (no such slot), ESP_ERR_NOT_SUPPORTED (the chip cannot), ESP_FAIL (not writable).
+ * Errors: ESP_ERR_INVALID_ARG (no such slot), ESP_ERR_NOT_SUPPORTED (the chip cannot),
+ * ESP_FAIL (not writable, or it does not read back).
  * Cut: revoked or not; a single bit.
  */
 esp_err_t efuse_key_revoke(uint32_t slot) ESP_MUST_CHECK;
@@ -55,7 +56,7 @@ esp_err_t efuse_secure_boot_read(bool *is_on) ESP_MUST_CHECK;
 /**
  * Switches Secure Boot on, for ever.
  * Errors: ESP_ERR_INVALID_STATE (no slot is present and not revoked: nothing would boot any more), ESP_ERR_NOT_SUPPORTED (no
- * eFuses), ESP_FAIL (not readable or writable).
+ * eFuses), ESP_FAIL (not readable or writable, or it does not read back).
  * Cut: on or not; a single bit.
  */
 esp_err_t efuse_secure_boot_enable(void) ESP_MUST_CHECK;

@@ -45,7 +45,17 @@ static esp_err_t read_flags(enum efuse_field field, uint8_t *flags)
 static esp_err_t burn_flag(enum efuse_field field, uint32_t bit)
 {
     uint8_t bits[EFUSE_FIELD_BYTES_MAX] = {(uint8_t)(1u << bit)};
-    return efuse_default->ops->burn(efuse_default, field, bits);
+    uint8_t flags = 0;
+    esp_err_t err = efuse_default->ops->burn(efuse_default, field, bits);
+    if (err == ESP_OK) {
+        err = read_flags(field, &flags);
+    }
+    if (err == ESP_OK && !(flags >> bit & 1)) {
+        ESP_LOGE(TAG, "bit %" PRIu32 " of eFuse field %d was burnt and does not read back", bit,
+                 (int)field);
+        err = ESP_FAIL;
+    }
+    return err;
 }
 
 esp_err_t efuse_key_read(uint32_t slot, struct efuse_key_slot *out)

@@ -17,6 +17,7 @@ struct fake_efuse {
     esp_err_t read_result;
     esp_err_t burn_result;
     unsigned burn_count;
+    uint32_t defective; // bits of every field that burning leaves as they are
 };
 
 static uint32_t fake_bit_count(const struct efuse *efuse, enum efuse_field field)
@@ -39,7 +40,7 @@ static esp_err_t fake_burn(struct efuse *efuse, enum efuse_field field, const ui
     fake->burn_count++;
     if (fake->burn_result == ESP_OK) {
         for (uint32_t i = 0; i < EFUSE_FIELD_BYTES(fake->widths[field]); i++) {
-            fake->bits[field] |= (uint32_t)bits[i] << i * 8;
+            fake->bits[field] |= (uint32_t)bits[i] << i * 8 & ~fake->defective;
         }
     }
     return fake->burn_result;
@@ -134,6 +135,16 @@ static void a_burn_that_fails_is_reported(void **state)
     assert_int_equal(esp_efuse_set_recovery_bootloader_offset(0x1000), ESP_FAIL);
 }
 
+static void a_fuse_that_does_not_read_back_is_reported(void **state)
+{
+    (void)state;
+    s_fake.defective = 1u << 1;
+    s_fake.widths[EFUSE_KEY_PRESENT] = s_fake.widths[EFUSE_KEY_REVOKED] = 3;
+    assert_int_equal(esp_efuse_update_secure_version(3), ESP_FAIL);
+    assert_int_equal(esp_efuse_set_digest_revoke(1), ESP_FAIL);
+    assert_int_equal(esp_efuse_set_digest_revoke(2), ESP_OK);
+}
+
 static void a_device_without_fuses_has_version_zero(void **state)
 {
     (void)state;
@@ -212,6 +223,7 @@ int main(void)
         TEST(a_full_word_is_a_version_too),
         TEST(nothing_is_new_enough_when_the_fuses_cannot_be_read),
         TEST(a_burn_that_fails_is_reported),
+        TEST(a_fuse_that_does_not_read_back_is_reported),
         TEST(a_device_without_fuses_has_version_zero),
         TEST(versions_are_counted_with_as_many_bits_as_the_firmware_takes),
         TEST(keys_are_revoked_by_esp_idfs_names_too),

@@ -344,6 +344,19 @@ static void attach(struct ota_stage *stage, const struct ota_stage_output *outpu
     ((struct delta_stage *)stage)->output = *output;
 }
 
+static int64_t get_output_len(const struct ota_stage *stage)
+{
+    const struct delta_stage *self = (const struct delta_stage *)stage;
+    switch (self->phase) {
+    case STAGE_HEADER:
+        return -1;
+    case STAGE_LEGACY:
+        return self->legacy.phase > LEGACY_TARGET_SIZE ? (int64_t)self->legacy.target_len : -1;
+    default:
+        return self->patch.new_size;
+    }
+}
+
 static void destroy(struct ota_stage *stage)
 {
     free(stage);
@@ -354,6 +367,7 @@ static const struct ota_stage_ops delta_stage_ops = {
     .step = step,
     .finish = finish,
     .attach = attach,
+    .get_output_len = get_output_len,
     .destroy = destroy,
 };
 

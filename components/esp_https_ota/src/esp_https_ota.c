@@ -48,6 +48,12 @@ static void note_last_written(struct ota_update *update)
            len);
 }
 
+static esp_err_t read_last_written(struct ota_update *update)
+{
+    return esp_partition_read(update->staging, (size_t)update->written - LAST_WRITTEN_LEN,
+                              update->last_written, LAST_WRITTEN_LEN);
+}
+
 static esp_err_t write_buffer(struct ota_update *update)
 {
     if (update->buffered == 0) {
@@ -74,6 +80,13 @@ static esp_err_t check_start(const struct ota_update *update)
                                         : ota_header_check_size(&header);
 }
 
+static void enter_writing(struct ota_update *update)
+{
+    ota_transaction_tune(update); // the size is known by now
+    ota_keep_allow(&update->stream.keep, update->source.entity.total, ota_fill_image_size(update));
+    update->state = STATE_WRITING;
+}
+
 static esp_err_t start_writing(struct ota_update *update)
 {
     esp_err_t err = ota_fill_header(update);
@@ -84,13 +97,12 @@ static esp_err_t start_writing(struct ota_update *update)
         err = ota_transaction_open(update);
     }
     if (err == ESP_OK) {
-        ota_transaction_tune(update); // the size is known by now
-        update->state = STATE_WRITING;
+        enter_writing(update);
     }
     return err;
 }
 
-static esp_err_t resume_writing(struct ota_update *update)
+static esp_err_t open_resumed(struct ota_update *update)
 {
     const struct esp_ota_journal_progress *progress = &update->resume.progress;
     esp_err_t err = update->resume.has_journal
@@ -105,10 +117,42 @@ static esp_err_t resume_writing(struct ota_update *update)
     if (err == ESP_OK && update->final != update->staging) {
         err = esp_ota_set_final_partition(update->ota, update->final, update->copies_to_final);
     }
+    return err == ESP_OK ? read_last_written(update) : err;
+}
+
+// The stages give once more what is on flash, which takes them to where they go on. One step of it.
+static esp_err_t skip_step(struct ota_update *update)
+{
+    for (size_t done = 0; done < update->step_len && update->to_skip > 0;) {
+        size_t len = update->to_skip < (int64_t)update->buffer_size ? (size_t)update->to_skip
+                                                                    : update->buffer_size;
+        size_t got = 0;
+        esp_err_t err = ota_stream_read(&update->stream, update->buffer, len, &got);
+        if (err == ESP_ERR_INVALID_RESPONSE) {
+            return ota_update_note_change(update);
+        }
+        if (err != ESP_OK) {
+            return err;
+        }
+        if (got == 0) {
+            ESP_LOGE(TAG, "the file makes less than it did before the power cut");
+            return ESP_ERR_OTA_VALIDATE_FAILED;
+        }
+        update->to_skip -= (int64_t)got;
+        done += got;
+    }
+    return update->to_skip > 0 ? ESP_ERR_HTTPS_OTA_IN_PROGRESS : ESP_OK;
+}
+
+static esp_err_t resume_writing(struct ota_update *update)
+{
+    esp_err_t err = update->ota ? ESP_OK : open_resumed(update);
+    if (err == ESP_OK) {
+        err = skip_step(update);
+    }
     if (err == ESP_OK) {
         update->has_header = true;
-        ota_transaction_tune(update);
-        update->state = STATE_WRITING;
+        enter_writing(update);
     }
     return err;
 }
@@ -116,7 +160,9 @@ static esp_err_t resume_writing(struct ota_update *update)
 // Pieces that nothing told apart may still be of several files. Whether a refused image is fetched again, all from one place.
 static bool begins_alone(struct ota_update *update, esp_err_t err)
 {
-    if (err != ESP_ERR_OTA_VALIDATE_FAILED || !ota_source_go_alone(&update->source)) {
+    bool is_short = err == ESP_FAIL && ota_source_is_complete(&update->source);
+    bool is_refused = err == ESP_ERR_OTA_VALIDATE_FAILED || is_short;
+    if (!is_refused || !ota_source_go_alone(&update->source)) {
         return false;
     }
     ESP_LOGW(TAG, "the file came in pieces, which do not make an image; fetching it as a whole");
@@ -151,6 +197,7 @@ static esp_err_t move_bytes(struct ota_update *update, size_t wanted)
         err = ota_fill_buffer(update, left < update->buffer_size ? left : update->buffer_size);
         if (err == ESP_OK) {
             err = write_buffer(update);
+            ota_keep_write(&update->stream.keep);
         }
     } while (err == ESP_OK && update->written < end && !update->has_ended);
     return err;

@@ -10,12 +10,10 @@ static const char *TAG = "esp_https_ota";
 int64_t ota_fill_image_size(const struct ota_update *update)
 {
     int64_t total = update->source.entity.total;
-    bool is_as_sent = update->stream.level_count == 0 && !update->decrypt_cb;
-    bool is_decrypted = update->decrypt_cb && update->stream.level_count <= 1;
-    if (total < 0 || !(is_as_sent || is_decrypted)) {
-        return -1;
+    if (!update->decrypt_cb || update->stream.level_count > 1) {
+        return ota_stream_output_len(&update->stream);
     }
-    return is_as_sent || total < update->enc_header_size ? total : total - update->enc_header_size;
+    return total < update->enc_header_size ? total : total - update->enc_header_size;
 }
 
 esp_err_t ota_fill_buffer(struct ota_update *update, size_t wanted)
@@ -56,6 +54,21 @@ static esp_err_t read_output(void *context, uint32_t offset, uint8_t *out, uint3
     return err;
 }
 
+struct ota_stage_output ota_fill_output(struct ota_update *update)
+{
+    return (struct ota_stage_output){update, read_output};
+}
+
+// A patch is not continued from a stage's state but from its beginning, which is kept if there is room.
+static void begin_keeping(struct ota_update *update, enum ota_stage_kind kind)
+{
+    struct ota_keep *keep = &update->stream.keep;
+    if (kind == OTA_STAGE_DELTA && update->resume.is_wanted && update->final == update->staging) {
+        ota_keep_begin(keep, update->staging, update->source.entity.total);
+        ota_keep_take(keep, update->buffer, update->buffered);
+    }
+}
+
 // The stage that the first bytes in the buffer ask for; NULL: none.
 static struct ota_stage *next_stage(struct ota_update *update)
 {
@@ -69,9 +82,10 @@ static struct ota_stage *next_stage(struct ota_update *update)
     struct ota_stage *stage = ota_stage_make(kind, update->staging->size);
     if (stage && update->stream.level_count == 0) {
         update->resume.stages = kind; // a journal keeps the state of this one
+        begin_keeping(update, kind);
     }
     if (stage && stage->ops->attach) {
-        struct ota_stage_output output = {update, read_output};
+        struct ota_stage_output output = ota_fill_output(update);
         stage->ops->attach(stage, &output);
     }
     return stage;

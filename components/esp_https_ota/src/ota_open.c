@@ -64,9 +64,11 @@ static void take_application_s_word(struct ota_update *update, size_t written)
 static void find_progress(struct ota_update *update, const esp_https_ota_config_t *config)
 {
     ota_resume_init(&update->resume, update->staging, update->source.home_url, !update->decrypt_cb);
-    if (ota_resume_find(&update->resume, &update->source, &update->stream)) {
+    struct ota_stage_output output = ota_fill_output(update);
+    if (ota_resume_find(&update->resume, &update->source, &update->stream, &output)) {
         update->state = STATE_RESUMING;
         update->written = update->resume.progress.image_offset;
+        update->to_skip = ota_keep_has_more(&update->stream.keep) ? update->written : 0;
     } else {
         take_application_s_word(update, config->ota_image_bytes_written);
     }

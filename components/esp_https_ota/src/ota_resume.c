@@ -33,8 +33,24 @@ static struct ota_entity entity_of(const struct esp_ota_journal_identity *identi
     return entity;
 }
 
+// A stage that has no state begins at the beginning of the file, which was kept.
+static esp_err_t restore_or_replay(struct ota_resume *resume, struct ota_stage *stage,
+                                   struct ota_stream *stream)
+{
+    const struct esp_ota_journal_progress *progress = &resume->progress;
+    if (stage->ops->restore) {
+        return stage->ops->restore(stage, progress->state, progress->state_len);
+    }
+    bool is_kept =
+        progress->state_len == KEEP_DIGEST_LEN &&
+        ota_keep_find(&stream->keep, resume->slot, entity_of(&resume->journal.identity).total,
+                      (uint32_t)progress->entity_offset, progress->state);
+    return is_kept ? ESP_OK : ESP_ERR_NOT_SUPPORTED;
+}
+
 // Puts the stage back on the stream as it was at that point.
-static esp_err_t restore_stage(struct ota_resume *resume, struct ota_stream *stream)
+static esp_err_t restore_stage(struct ota_resume *resume, struct ota_stream *stream,
+                               const struct ota_stage_output *output)
 {
     uint32_t kind = resume->journal.identity.stages;
     if (kind == OTA_STAGE_UNKNOWN) {
@@ -44,9 +60,10 @@ static esp_err_t restore_stage(struct ota_resume *resume, struct ota_stream *str
     if (!stage) {
         return ESP_ERR_NOT_SUPPORTED;
     }
-    esp_err_t err = stage->ops->restore ? stage->ops->restore(stage, resume->progress.state,
-                                                              resume->progress.state_len)
-                                        : ESP_ERR_NOT_SUPPORTED;
+    if (stage->ops->attach) {
+        stage->ops->attach(stage, output);
+    }
+    esp_err_t err = restore_or_replay(resume, stage, stream);
     if (err != ESP_OK) {
         stage->ops->destroy(stage);
         return err;
@@ -55,7 +72,7 @@ static esp_err_t restore_stage(struct ota_resume *resume, struct ota_stream *str
 }
 
 bool ota_resume_find(struct ota_resume *resume, struct ota_source *source,
-                     struct ota_stream *stream)
+                     struct ota_stream *stream, const struct ota_stage_output *output)
 {
     if (!resume->is_wanted ||
         esp_ota_journal_load(resume->slot, &resume->journal, &resume->progress) != ESP_OK) {
@@ -64,7 +81,8 @@ bool ota_resume_find(struct ota_resume *resume, struct ota_source *source,
     bool is_ours = memcmp(resume->journal.identity.url_digest, resume->url_digest, 32) == 0 &&
                    resume->progress.image_offset > 0 &&
                    resume->progress.image_offset % resume->slot->erase_size == 0;
-    if (!is_ours || restore_stage(resume, stream) != ESP_OK) {
+    if (!is_ours || restore_stage(resume, stream, output) != ESP_OK) {
+        ota_keep_end(&stream->keep);
         return false;
     }
     resume->has_journal = true;
@@ -89,14 +107,29 @@ static esp_err_t begin_journal(struct ota_resume *resume, const struct ota_entit
                                  &resume->journal);
 }
 
+// From where the source would go on, and with what.
+static esp_err_t save_stream(const struct ota_stream *stream, int64_t *position,
+                             struct esp_ota_journal_progress *progress)
+{
+    size_t state_len = 0;
+    esp_err_t err = ota_keep_digest(&stream->keep, progress->state);
+    if (err == ESP_OK) {
+        *position = stream->keep.kept;
+        progress->state_len = KEEP_DIGEST_LEN;
+        return ESP_OK;
+    }
+    err = ota_stream_save(stream, position, progress->state, &state_len);
+    progress->state_len = (uint16_t)state_len;
+    return err;
+}
+
 static esp_err_t add_record(struct ota_resume *resume, esp_ota_handle_t ota,
                             const struct ota_stream *stream, int64_t image_size)
 {
     struct esp_ota_journal_progress progress;
     int64_t position = 0;
-    size_t state_len = 0;
     memset(&progress, 0, sizeof(progress));
-    esp_err_t err = ota_stream_save(stream, &position, progress.state, &state_len);
+    esp_err_t err = save_stream(stream, &position, &progress);
     if (err == ESP_OK) {
         err = esp_ota_get_prefix_digest(ota, &progress.image_offset, progress.digest);
     }
@@ -108,14 +141,15 @@ static esp_err_t add_record(struct ota_resume *resume, esp_ota_handle_t ota,
         return err;
     }
     progress.entity_offset = (uint64_t)position;
-    progress.state_len = (uint16_t)state_len;
     return esp_ota_journal_add(&resume->journal, &progress);
 }
 
 void ota_resume_note(struct ota_resume *resume, esp_ota_handle_t ota,
                      const struct ota_stream *stream, int64_t image_size)
 {
-    if (!resume->is_wanted || resume->is_over || !stream->source->entity.has_first_block) {
+    bool is_early = stream->keep.is_wanted && stream->keep.kept == 0;
+    if (!resume->is_wanted || resume->is_over || is_early ||
+        !stream->source->entity.has_first_block) {
         return;
     }
     esp_err_t err = add_record(resume, ota, stream, image_size);

@@ -23,8 +23,9 @@ void ota_resume_init(struct ota_resume *resume, const esp_partition_t *slot, con
                      bool is_wanted);
 
 // Looks for a journal of this URL. true: progress is filled, and source and stream stand where it says.
+// output: how a stage reads back what it gave.
 bool ota_resume_find(struct ota_resume *resume, struct ota_source *source,
-                     struct ota_stream *stream);
+                     struct ota_stream *stream, const struct ota_stage_output *output);
 
 // Records that all bytes up to here stand on flash. Never fails the update: without a record there is only more to fetch again.
 void ota_resume_note(struct ota_resume *resume, esp_ota_handle_t ota,

@@ -36,6 +36,7 @@ void ota_stream_clear(struct ota_stream *stream)
         free(stream->levels[i].input);
     }
     stream->level_count = 0;
+    ota_keep_end(&stream->keep);
 }
 
 static esp_err_t err_of_stage(const struct ota_level *level, esp_err_t err)
@@ -116,12 +117,22 @@ static esp_err_t read_stage(struct ota_stream *stream, unsigned index, uint8_t *
     return ESP_OK;
 }
 
+static esp_err_t read_file(struct ota_stream *stream, void *buf, size_t len, size_t *got)
+{
+    if (ota_keep_has_more(&stream->keep)) {
+        return ota_keep_read(&stream->keep, buf, len, got);
+    }
+    esp_err_t err = ota_source_read(stream->source, buf, len, got);
+    ota_keep_take(&stream->keep, buf, *got);
+    return err;
+}
+
 // Reads from the stream as it is with only the first count stages.
 static esp_err_t read_level(struct ota_stream *stream, unsigned count, void *buf, size_t len,
                             size_t *got)
 {
     if (count == 0) {
-        return ota_source_read(stream->source, buf, len, got);
+        return read_file(stream, buf, len, got);
     }
     return read_stage(stream, count - 1, buf, len, got);
 }
@@ -129,6 +140,15 @@ static esp_err_t read_level(struct ota_stream *stream, unsigned count, void *buf
 esp_err_t ota_stream_read(struct ota_stream *stream, void *buf, size_t len, size_t *got)
 {
     return read_level(stream, stream->level_count, buf, len, got);
+}
+
+int64_t ota_stream_output_len(const struct ota_stream *stream)
+{
+    if (stream->level_count == 0) {
+        return stream->source->entity.total;
+    }
+    const struct ota_stage *top = stream->levels[stream->level_count - 1].stage;
+    return top->ops->get_output_len ? top->ops->get_output_len(top) : -1;
 }
 
 esp_err_t ota_stream_save(const struct ota_stream *stream, int64_t *source_position, uint8_t *state,

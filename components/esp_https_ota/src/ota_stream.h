@@ -1,8 +1,10 @@
 // The bytes of the image: the source, seen through zero or more stages.
 //
-// Each stage pulls from the level below it, so a new one can be put on top when the first bytes show that it is needed.
+// Each stage pulls from the level below it, so a new one can be put on top when the first bytes show that it is needed. What an
+// earlier run kept of the file comes before the source; what the source gives can be kept.
 #pragma once
 
+#include "ota_keep.h"
 #include "ota_source.h"
 #include "ota_stage.h"
 
@@ -20,6 +22,7 @@ struct ota_level {
 
 struct ota_stream {
     struct ota_source *source; // borrowed
+    struct ota_keep keep;
     struct ota_level levels[STREAM_STAGE_MAX];
     unsigned level_count;
 };
@@ -41,5 +44,8 @@ esp_err_t ota_stream_read(struct ota_stream *stream, void *buf, size_t len,
 esp_err_t ota_stream_save(const struct ota_stream *stream, int64_t *source_position, uint8_t *state,
                           size_t *state_len) ESP_MUST_CHECK;
 
-// Drops all stages; the source stays.
+// Bytes of the image that the stages will give in all; -1: not known.
+int64_t ota_stream_output_len(const struct ota_stream *stream);
+
+// Drops all stages and what was kept; the source stays.
 void ota_stream_clear(struct ota_stream *stream);

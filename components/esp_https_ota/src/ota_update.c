@@ -27,6 +27,7 @@ void ota_update_start_over(struct ota_update *update)
     update->verdict = ESP_OK;
     update->buffered = 0;
     update->written = 0;
+    update->to_skip = 0;
     update->resumed_from = 0;
     update->has_header = false;
     update->has_ended = false;

@@ -38,6 +38,7 @@ struct ota_update {
     bool has_header; // the stages are in place and the first bytes of the image are in the buffer
     bool has_ended;  // the stream is complete
     int64_t written;
+    int64_t to_skip; // while resuming: bytes that the stages give once more, on flash already
     // The end of that; for encrypted slots not all of it is on flash yet.
     uint8_t last_written[LAST_WRITTEN_LEN];
     uint32_t restarts;
@@ -87,5 +88,8 @@ esp_err_t ota_fill_header(struct ota_update *update) ESP_MUST_CHECK;
 // The same, without IN_PROGRESS.
 esp_err_t ota_fill_wait_for_header(struct ota_update *update) ESP_MUST_CHECK;
 
-// Bytes of the image, if they can be told from what the server announced; -1: they cannot.
+// How a stage reads back what it gave: on flash, on its way there, or still in the buffer.
+struct ota_stage_output ota_fill_output(struct ota_update *update);
+
+// Bytes of the image, if they can be told from what the server announced or a stage knows; -1: they cannot.
 int64_t ota_fill_image_size(const struct ota_update *update);

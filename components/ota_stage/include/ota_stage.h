@@ -67,6 +67,9 @@ struct ota_stage_ops {
     /** Tells the stage how to read its output back; output is copied. NULL: this stage has no use for it. */
     void (*attach)(struct ota_stage *stage, const struct ota_stage_output *output);
 
+    /** Bytes that the stage will give in all, once its input has told; -1: not known yet. NULL: never known. */
+    int64_t (*get_output_len)(const struct ota_stage *stage);
+
     /** Frees the stage and wipes its secrets. */
     void (*destroy)(struct ota_stage *stage);
 };

@@ -77,11 +77,13 @@ struct flash_watch {
     struct flash_watch *next;
 };
 
-/** A driver embeds this as its first member and fills ops and geometry. */
+/** A driver embeds this as its first member, fills ops and geometry, and leaves the rest 0. */
 struct esp_flash_t {
     const struct flash_ops *ops;
     struct flash_geometry geometry;
-    struct flash_watch *watches; // owned by spi_flash.c; NULL initially
+    struct flash_watch *watches; // owned by spi_flash.c
+    uint32_t erased_from;        // the same: see flash_erased_len(); from == to: nothing
+    uint32_t erased_to;
     struct flash_cipher
         *cipher; // NULL: flash encryption is off. Set when the device powers on, never changed
 };
@@ -107,6 +109,11 @@ esp_err_t flash_plain_write(esp_flash_t *chip, const void *buffer, uint32_t addr
 
 /** As flash_map(), and NULL if flash encryption is on. */
 const void *flash_plain_map(esp_flash_t *chip, uint32_t address, uint32_t len);
+
+/** How many bytes from address on are known to be erased: by erases that were completed since the power came on, with nothing
+ *  programmed there since. That they read as 0xFF is not enough: a power cut leaves cells that read so and decay later. Only
+ *  the largest such range of a chip is remembered. */
+uint32_t flash_erased_len(const esp_flash_t *chip, uint32_t address);
 
 /** From now on flash_watch_is_touched() tells whether its range was programmed or erased through this process. */
 void flash_watch_start(esp_flash_t *chip, struct flash_watch *watch);

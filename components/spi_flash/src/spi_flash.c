@@ -30,7 +30,7 @@ static esp_err_t check_transfer(const esp_flash_t *chip, const void *buffer, uin
 }
 
 // Watches come and go in one thread while others write. Held for a few instructions, or while a watcher looks at what has
-// changed; never during an operation.
+// changed; never during an operation. What is known to be erased is under it, too.
 static atomic_flag s_watch_lock = ATOMIC_FLAG_INIT;
 
 static void lock_watches(void)
@@ -43,6 +43,55 @@ static void unlock_watches(void)
 {
     atomic_flag_clear_explicit(&s_watch_lock, memory_order_release);
 }
+
+// ----------------------------------------------------------------------- what is known to be erased
+
+static void keep_larger(esp_flash_t *chip, uint32_t from, uint32_t to)
+{
+    if (to - from > chip->erased_to - chip->erased_from) {
+        chip->erased_from = from;
+        chip->erased_to = to;
+    }
+}
+
+static void note_erased(esp_flash_t *chip, uint32_t from, uint32_t to)
+{
+    lock_watches();
+    if (from <= chip->erased_to && chip->erased_from <= to) { // one range, together
+        from = from < chip->erased_from ? from : chip->erased_from;
+        to = to > chip->erased_to ? to : chip->erased_to;
+    }
+    keep_larger(chip, from, to);
+    unlock_watches();
+}
+
+static void note_not_erased(esp_flash_t *chip, uint32_t from, uint32_t to)
+{
+    lock_watches();
+    uint32_t old_from = chip->erased_from;
+    uint32_t old_to = chip->erased_to;
+    if (from < old_to && old_from < to) {
+        chip->erased_from = chip->erased_to = 0;
+        if (from > old_from) {
+            keep_larger(chip, old_from, from);
+        }
+        if (old_to > to) {
+            keep_larger(chip, to, old_to);
+        }
+    }
+    unlock_watches();
+}
+
+uint32_t flash_erased_len(const esp_flash_t *chip, uint32_t address)
+{
+    lock_watches();
+    bool is_inside = address >= chip->erased_from && address < chip->erased_to;
+    uint32_t len = is_inside ? chip->erased_to - address : 0;
+    unlock_watches();
+    return len;
+}
+
+// ----------------------------------------------------------------------- watches
 
 static bool is_apart(const struct flash_watch *watch, uint32_t address, uint32_t len)
 {
@@ -120,6 +169,7 @@ esp_err_t esp_flash_write(esp_flash_t *chip, const void *buffer, uint32_t addres
         return err;
     }
     note_touched(chip, address, len);
+    note_not_erased(chip, address, address + len);
     err = chip->ops->program(chip, buffer, address, len);
     tell_changed(chip, address, len);
     return err;
@@ -141,8 +191,10 @@ esp_err_t esp_flash_erase_region(esp_flash_t *chip, uint32_t start, uint32_t len
         esp_err_t err = chip->ops->erase(chip, start, unit);
         tell_changed(chip, start, unit);
         if (err != ESP_OK) {
+            note_not_erased(chip, start, start + unit);
             return err;
         }
+        note_erased(chip, start, start + unit);
         start += unit;
         len -= unit;
     }

@@ -53,6 +53,55 @@ static void erases_in_the_largest_units_that_fit(void **state)
     assert_memory_equal(seen.units, expected, sizeof(expected));
 }
 
+static esp_err_t fail_erase(esp_flash_t *chip, uint32_t address, uint32_t unit)
+{
+    (void)chip;
+    (void)address;
+    (void)unit;
+    return ESP_ERR_FLASH_OP_FAIL;
+}
+
+static void what_was_erased_is_known_until_it_is_programmed(void **state)
+{
+    static const struct {
+        const char *what;
+        char op; // e: erase, p: program, f: an erase that fails
+        uint32_t address;
+        uint32_t len;
+        uint32_t from; // what is known then
+        uint32_t to;
+    } ROWS[] = {
+        {"nothing, although it reads as blank", 'p', 0x30000, 1, 0, 0},
+        {"an erase", 'e', 0x10000, 0x10000, 0x10000, 0x20000},
+        {"the end of it is programmed", 'p', 0x1F000, 256, 0x10000, 0x1F000},
+        {"the beginning", 'p', 0x10000, 16, 0x10010, 0x1F000},
+        {"both sides of a program: the larger stays", 'p', 0x12000, 4096, 0x13000, 0x1F000},
+        {"elsewhere", 'p', 0x30000, 16, 0x13000, 0x1F000},
+        {"a smaller one elsewhere", 'e', 0x2000, 0x1000, 0x13000, 0x1F000},
+        {"one next to it", 'e', 0x1F000, 0x2000, 0x13000, 0x21000},
+        {"one across its beginning", 'e', 0x12000, 0x2000, 0x12000, 0x21000},
+        {"a larger one elsewhere", 'e', 0x30000, 0x10000, 0x30000, 0x40000},
+        {"a failing one", 'f', 0x38000, 0x1000, 0x30000, 0x38000},
+    };
+    esp_flash_t *chip = *state;
+    uint8_t zeros[4096] = {0};
+    struct flash_ops failing = *chip->ops;
+    const struct flash_ops *working = chip->ops;
+    failing.erase = fail_erase;
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        print_message("%s\n", ROWS[i].what);
+        chip->ops = ROWS[i].op == 'f' ? &failing : working;
+        esp_err_t err = ROWS[i].op == 'p'
+                            ? esp_flash_write(chip, zeros, ROWS[i].address, ROWS[i].len)
+                            : esp_flash_erase_region(chip, ROWS[i].address, ROWS[i].len);
+        assert_int_equal(err, ROWS[i].op == 'f' ? ESP_ERR_FLASH_OP_FAIL : ESP_OK);
+        assert_int_equal(flash_erased_len(chip, ROWS[i].from), ROWS[i].to - ROWS[i].from);
+        assert_int_equal(flash_erased_len(chip, ROWS[i].from - 1), 0);
+        assert_int_equal(flash_erased_len(chip, ROWS[i].to), 0);
+    }
+    chip->ops = working;
+}
+
 static void refuses_ranges_that_leave_the_chip(void **state)
 {
     uint8_t byte = 0;
@@ -112,6 +161,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(erases_in_the_largest_units_that_fit, open_chip,
+                                        close_chip),
+        cmocka_unit_test_setup_teardown(what_was_erased_is_known_until_it_is_programmed, open_chip,
                                         close_chip),
         cmocka_unit_test_setup_teardown(refuses_ranges_that_leave_the_chip, open_chip, close_chip),
         cmocka_unit_test_setup_teardown(refuses_erasing_off_a_sector_boundary, open_chip,

@@ -3,7 +3,6 @@
 
 #include "delta_encoder.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,9 +203,20 @@ static esp_err_t read_new(void *context, uint32_t offset, uint8_t *out, uint32_t
     return image_sweep_read(context, offset, out, len);
 }
 
+// To four digits, from 1 on. chosen: libm would be mapped into every process of the program, for this alone
+static double log2_of(double value)
+{
+    double whole = 0;
+    for (; value >= 2; value /= 2) {
+        whole++;
+    }
+    double t = (value - 1) / (value + 1);
+    return whole + 2.885390082 * t * (1 + t * t * (1 / 3.0 + t * t * (1 / 5.0 + t * t / 7)));
+}
+
 static double bits_of(uint32_t probability, int bit)
 {
-    return -log2((double)(bit ? probability : RANGE_ONE - probability) / RANGE_ONE);
+    return log2_of(RANGE_ONE) - log2_of(bit ? probability : RANGE_ONE - probability);
 }
 
 // The writer, and beside it where the bytes go.

@@ -45,13 +45,24 @@ void sim_link_connect(struct sim_link *link);
 /** Takes the next bytes, as many as fit, waiting for all of them. @return 0: the file is over */
 uint32_t sim_link_read(struct sim_link *link, uint8_t *buf, uint32_t len);
 
-/** Time in which nothing could be done but wait for the network. */
-uint64_t sim_link_waited_ns(const struct sim_link *link);
+enum sim_link_activity {
+    SIM_LINK_CARRYING, // a handshake or a segment is under way, whatever the device does meanwhile
+    SIM_LINK_WAITING,  // the device has nothing to do but wait for the network
+    SIM_LINK_ACTIVITY_COUNT,
+};
 
-/** Told about every wait when it is over; NULL: nobody. */
-void sim_link_observe(struct sim_link *link,
-                      void (*observer)(void *context, uint64_t start_ns, uint64_t end_ns),
-                      void *context);
+/** Told about everything that happens on a link; a segment is told when its arrival is decided, which may be ahead of the clock. */
+typedef void (*sim_link_observer)(void *context, enum sim_link_activity activity, uint64_t start_ns,
+                                  uint64_t end_ns);
+
+/** Time spent on an activity so far. */
+uint64_t sim_link_spent_ns(const struct sim_link *link, enum sim_link_activity activity);
+
+/** Whether the reader has taken all of the file. */
+bool sim_link_is_drained(const struct sim_link *link);
+
+/** Names who is told; NULL: nobody. */
+void sim_link_observe(struct sim_link *link, sim_link_observer observer, void *context);
 
 #ifdef __cplusplus
 }

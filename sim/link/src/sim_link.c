@@ -22,8 +22,8 @@ struct sim_link {
     uint64_t answered_ns; // when the first byte can be there
     uint64_t *arrived_ns; // [segments]
     uint64_t *read_ns;    // [segments], UNREAD
-    uint64_t waited_ns;
-    void (*observer)(void *context, uint64_t start_ns, uint64_t end_ns);
+    uint64_t spent_ns[SIM_LINK_ACTIVITY_COUNT];
+    sim_link_observer observer;
     void *observer_context;
     bool (*idle_work)(void *context);
     void *idle_context;
@@ -85,20 +85,32 @@ void sim_link_destroy(struct sim_link *link)
     }
 }
 
-void sim_link_observe(struct sim_link *link,
-                      void (*observer)(void *context, uint64_t start_ns, uint64_t end_ns),
-                      void *context)
+void sim_link_observe(struct sim_link *link, sim_link_observer observer, void *context)
 {
     link->observer = observer;
     link->observer_context = context;
 }
 
-uint64_t sim_link_waited_ns(const struct sim_link *link)
+uint64_t sim_link_spent_ns(const struct sim_link *link, enum sim_link_activity activity)
 {
-    return link->waited_ns;
+    return link->spent_ns[activity];
+}
+
+bool sim_link_is_drained(const struct sim_link *link)
+{
+    return link->position == link->len;
 }
 
 // ----------------------------------------------------------------------- time
+
+static void spend(struct sim_link *link, enum sim_link_activity activity, uint64_t start_ns,
+                  uint64_t end_ns)
+{
+    link->spent_ns[activity] += end_ns - start_ns;
+    if (link->observer) {
+        link->observer(link->observer_context, activity, start_ns, end_ns);
+    }
+}
 
 // Until then the one who waits may do other work; what is left over is waiting.
 static void wait_until(struct sim_link *link, uint64_t then_ns)
@@ -108,11 +120,8 @@ static void wait_until(struct sim_link *link, uint64_t then_ns)
             continue;
         }
         uint64_t start = link->clock->now_ns;
-        link->waited_ns += then_ns - start;
         link->clock->now_ns = then_ns;
-        if (link->observer) {
-            link->observer(link->observer_context, start, then_ns);
-        }
+        spend(link, SIM_LINK_WAITING, start, then_ns);
     }
 }
 
@@ -139,12 +148,15 @@ static void schedule(struct sim_link *link)
             at = later(at, link->arrived_ns[(i - INITIAL_WINDOW) / 2] + link->config.round_trip_ns);
         }
         link->arrived_ns[i] = at;
+        spend(link, SIM_LINK_CARRYING, at - link->segment_ns, at);
     }
 }
 
 void sim_link_connect(struct sim_link *link)
 {
-    wait_until(link, link->clock->now_ns + link->config.handshake_ns);
+    uint64_t connected_ns = link->clock->now_ns + link->config.handshake_ns;
+    spend(link, SIM_LINK_CARRYING, link->clock->now_ns, connected_ns);
+    wait_until(link, connected_ns);
     link->position = 0;
     link->scheduled = 0;
     for (uint32_t i = 0; i < link->segments; i++) {

@@ -27,7 +27,7 @@ struct fixture {
     int pieces_left;   // of idle work
     uint64_t piece_ns; // each takes
     int pieces_done;
-    uint64_t observed_ns;
+    uint64_t observed_ns[SIM_LINK_ACTIVITY_COUNT];
 };
 
 static int setup(void **state)
@@ -50,20 +50,21 @@ static int teardown(void **state)
     return 0;
 }
 
-static void note_wait(void *context, uint64_t start_ns, uint64_t end_ns)
+static void note_activity(void *context, enum sim_link_activity activity, uint64_t start_ns,
+                          uint64_t end_ns)
 {
     struct fixture *fixture = context;
-    fixture->observed_ns += end_ns - start_ns;
+    fixture->observed_ns[activity] += end_ns - start_ns;
 }
 
 static void make_link(struct fixture *fixture, uint32_t len)
 {
     sim_link_destroy(fixture->link);
     fixture->clock.now_ns = 0;
-    fixture->observed_ns = 0;
+    memset(fixture->observed_ns, 0, sizeof(fixture->observed_ns));
     fixture->link = sim_link_create(&fixture->config, &fixture->clock, s_body, len);
     assert_non_null(fixture->link);
-    sim_link_observe(fixture->link, note_wait, fixture);
+    sim_link_observe(fixture->link, note_activity, fixture);
 }
 
 // Time from the first packet to the last byte, for a reader that takes piece bytes at once and needs no time itself.
@@ -213,8 +214,21 @@ static void all_time_of_a_reader_that_needs_none_is_waiting(void **state)
     struct fixture *fixture = *state;
     fixture->config.handshake_ns = 50 * MS;
     uint64_t total = fetch_ns(fixture, 100 * SEGMENT, 4096);
-    assert_int_equal(sim_link_waited_ns(fixture->link), total);
-    assert_int_equal(fixture->observed_ns, total);
+    assert_int_equal(sim_link_spent_ns(fixture->link, SIM_LINK_WAITING), total);
+    assert_int_equal(fixture->observed_ns[SIM_LINK_WAITING], total);
+}
+
+static void the_link_carries_the_handshake_and_each_segment_once(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->config.handshake_ns = 50 * MS;
+    make_link(fixture, 100 * SEGMENT);
+    sim_link_connect(fixture->link);
+    assert_false(sim_link_is_drained(fixture->link));
+    (void)fetch_ns(fixture, 100 * SEGMENT, 4096);
+    assert_true(sim_link_is_drained(fixture->link));
+    assert_int_equal(sim_link_spent_ns(fixture->link, SIM_LINK_CARRYING), 150 * MS);
+    assert_int_equal(fixture->observed_ns[SIM_LINK_CARRYING], 150 * MS);
 }
 
 static bool do_a_piece(void *context)
@@ -267,13 +281,13 @@ static void work_that_fits_into_waiting_costs_no_time(void **state)
     struct fixture *fixture = *state;
     fixture->config.handshake_ns = 500 * MS;
     uint64_t without = fetch_with_client(fixture, 100 * SEGMENT);
-    uint64_t waited = sim_link_waited_ns(fixture->link);
+    uint64_t waited = sim_link_spent_ns(fixture->link, SIM_LINK_WAITING);
     fixture->pieces_left = 10;
     fixture->piece_ns = 10 * MS;
     assert_int_equal(fetch_with_client(fixture, 100 * SEGMENT), without);
     assert_int_equal(fixture->pieces_done, 10);
-    assert_int_equal(sim_link_waited_ns(fixture->link), waited - 100 * MS);
-    assert_int_equal(fixture->observed_ns, waited - 100 * MS);
+    assert_int_equal(sim_link_spent_ns(fixture->link, SIM_LINK_WAITING), waited - 100 * MS);
+    assert_int_equal(fixture->observed_ns[SIM_LINK_WAITING], waited - 100 * MS);
 }
 
 static void work_that_lasts_longer_than_the_wait_delays_the_bytes(void **state)
@@ -285,7 +299,7 @@ static void work_that_lasts_longer_than_the_wait_delays_the_bytes(void **state)
     uint64_t with = fetch_with_client(fixture, 1);
     assert_true(without < 1000 * MS);
     assert_int_equal(with, 1000 * MS);
-    assert_int_equal(sim_link_waited_ns(fixture->link), 0);
+    assert_int_equal(sim_link_spent_ns(fixture->link, SIM_LINK_WAITING), 0);
 }
 
 #define WITH_LINK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -293,6 +307,7 @@ static void work_that_lasts_longer_than_the_wait_delays_the_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_LINK(the_link_carries_the_handshake_and_each_segment_once),
         WITH_LINK(bytes_arrive_whole_whatever_the_reader_takes_at_once),
         WITH_LINK(an_empty_file_is_over_at_once),
         WITH_LINK(without_round_trip_the_rate_decides),

@@ -111,7 +111,8 @@ static esp_err_t program_bytes(esp_flash_t *chip, const void *data, uint32_t add
     }
     uint8_t *cells = flash->bytes + address;
     bool is_blank = is_erased(cells, len); // nearly always, and compared fast
-    if (!is_blank && needs_rising_bit(cells, data, len)) {
+    bool is_there = !is_blank && memcmp(cells, data, len) == 0;
+    if (!is_blank && !is_there && needs_rising_bit(cells, data, len)) {
         ESP_LOGE(TAG, "program at 0x%" PRIx32 ", %" PRIu32 " bytes: not erased; nothing changed",
                  address, len);
         return ESP_ERR_INVALID_STATE;
@@ -120,7 +121,7 @@ static esp_err_t program_bytes(esp_flash_t *chip, const void *data, uint32_t add
     note_used(flash, len);
     if (is_blank) {
         memcpy(cells, data, len);
-    } else {
+    } else if (!is_there) {
         keep_the_and(cells, data, len);
     }
     flash->stats.programmed_bytes += len;

@@ -444,6 +444,7 @@ void nor_physics_power_on(struct nor_physics *physics)
 {
     struct nor_shared *shared = physics->shared;
     shared->power_ons++;
+    physics->chip.erased_to = physics->chip.erased_from;
     bool has_decayed = false;
     for (uint32_t s = 0; s < physics->chip.geometry.size / FLASH_SECTOR_SIZE; s++) {
         if (physics->due[s] && physics->due[s] <= shared->power_ons && decay_sector(physics, s)) {

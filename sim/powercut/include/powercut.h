@@ -21,7 +21,8 @@ extern "C" {
 #define POWERCUT_IMAGE_MAX 8 // images in a world; number 0 means none
 #define POWERCUT_TEXT_LEN  160
 #define POWERCUT_LIFE_MAX  40 // lives of a case until the goal counts as not reached
-#define POWERCUT_TRIES     6  // lives of a case on a defective medium
+#define POWERCUT_TRIES                                                                             \
+    9 // on a defective medium; weak bits have decayed by then, and an update was tried again
 
 /** What the application does when it runs. */
 enum powercut_wish {
@@ -53,6 +54,7 @@ struct powercut_image {
     const char *name;
     const uint8_t *bytes;
     uint32_t len;
+    const struct powercut_image *sent; // what a server sends for it, as a patch; NULL: itself
 };
 
 /** What the device is; borrowed. */
@@ -116,8 +118,10 @@ struct powercut_scenario {
     uint8_t slots[16]; // image in each OTA slot; 0: blank
     uint32_t seq[2];   // of the records; 0: empty
     uint32_t states[2];
-    uint8_t goal;     // image that runs in the end; of a crash loop: that is rolled back to
-    uint8_t served;   // image of the update; 0: the goal
+    uint8_t goal;   // image that runs in the end; of a crash loop: that is rolled back to
+    uint8_t served; // image of the update; 0: the goal
+    // What the server has instead of that image, such as a patch to it; NULL: the image.
+    const struct powercut_image *file;
     unsigned allowed; // 1 << image: what may boot, at any time
     uint32_t
         window_from; // cuts in operations between these may leave nothing that boots: hardware's open window
@@ -147,7 +151,7 @@ struct powercut_life {
 esp_err_t powercut_act(const struct powercut_scenario *scenario, uint32_t number,
                        struct powercut_life *life) ESP_MUST_CHECK;
 
-/** Writes an update into the next slot by hand and chooses it; with final, it is staged there and copied to final. */
+/** Writes an update into the next slot and chooses it; with final, by hand: it is staged there and copied to final. */
 esp_err_t powercut_update(const struct powercut_image *image, enum powercut_way way,
                           const esp_partition_t *final) ESP_MUST_CHECK;
 
@@ -278,6 +282,7 @@ struct memory_server {
     bool fails_on;
     uint32_t lie_at;  // 1 + offset of a byte that is sent wrong; 0: none
     uint32_t ends_at; // the file ends here although announced whole; 0: not
+    bool hides_len;   // it is sent in chunks, and a part without saying of how much
 };
 
 extern struct memory_server g_memory_server;

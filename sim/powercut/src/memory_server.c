@@ -132,6 +132,24 @@ static void add_header(struct http_transport *transport, const char *name, const
     response->header_count++;
 }
 
+static void describe_length(struct http_transport *transport)
+{
+    char text[64];
+    char total[16] = "*";
+    if (g_memory_server.hides_len) {
+        add_header(transport, "Transfer-Encoding", "chunked");
+    } else {
+        (void)snprintf(total, sizeof(total), "%u", g_memory_server.len);
+        (void)snprintf(text, sizeof(text), "%u", transport->end - transport->position);
+        add_header(transport, "Content-Length", text);
+    }
+    if (transport->is_range) {
+        (void)snprintf(text, sizeof(text), "bytes %u-%u/%s", transport->position,
+                       transport->end - 1, total);
+        add_header(transport, "Content-Range", text);
+    }
+}
+
 static esp_err_t fetch_headers(struct http_transport *transport, int wait_ms,
                                const struct http_response **response)
 {
@@ -144,15 +162,9 @@ static esp_err_t fetch_headers(struct http_transport *transport, int wait_ms,
     transport->response = (struct http_response){.status = transport->is_range ? 206 : 200,
                                                  .minor_version = 1,
                                                  .headers = transport->headers};
-    (void)snprintf(text, sizeof(text), "%u", transport->end - transport->position);
-    add_header(transport, "Content-Length", text);
     (void)snprintf(text, sizeof(text), "\"%08x-%x\"", sum, g_memory_server.len);
     add_header(transport, "ETag", text);
-    if (transport->is_range) {
-        (void)snprintf(text, sizeof(text), "bytes %u-%u/%u", transport->position,
-                       transport->end - 1, g_memory_server.len);
-        add_header(transport, "Content-Range", text);
-    }
+    describe_length(transport);
     *response = &transport->response;
     return ESP_OK;
 }

@@ -139,8 +139,9 @@ static void boot(const struct powercut_scenario *scenario, struct nor_physics *c
 
 static esp_err_t update_over_https(const struct powercut_image *image, bool in_bulk, bool gives_up)
 {
-    g_memory_server.bytes = image->bytes;
-    g_memory_server.len = image->len;
+    const struct powercut_image *sent = image->sent ? image->sent : image;
+    g_memory_server.bytes = sent->bytes;
+    g_memory_server.len = sent->len;
     const esp_https_ota_ext_t ext = {.max_retries = -1};
     esp_http_client_config_t http = {.url = "https://host.example/app.bin",
                                      .cert_pem = "certificate",
@@ -223,13 +224,16 @@ static esp_err_t update_by_hand(const struct powercut_image *image, enum powercu
 esp_err_t powercut_update(const struct powercut_image *image, enum powercut_way way,
                           const esp_partition_t *final)
 {
-    return update_by_hand(image, way, final, false);
+    bool over_https = !final && (way == POWERCUT_HTTPS || way == POWERCUT_HTTPS_BULK);
+    return over_https ? update_over_https(image, way == POWERCUT_HTTPS_BULK, false)
+                      : update_by_hand(image, way, final, false);
 }
 
 static esp_err_t update(const struct powercut_scenario *scenario, uint8_t image, bool gives_up)
 {
     const struct powercut_image *what = &scenario->world->images[image];
     bool over_https = scenario->way == POWERCUT_HTTPS || scenario->way == POWERCUT_HTTPS_BULK;
+    what = over_https && scenario->file ? scenario->file : what;
     return over_https ? update_over_https(what, scenario->way == POWERCUT_HTTPS_BULK, gives_up)
                       : update_by_hand(what, scenario->way, NULL, gives_up);
 }
@@ -299,7 +303,11 @@ static esp_err_t stage(const struct powercut_scenario *scenario, struct powercut
         FAIL(life, "storage holds a mixture, and no copy is pending");
         return ESP_OK;
     }
-    return update_by_hand(image, scenario->way, storage, false);
+    err = update_by_hand(image, scenario->way, storage, false);
+    if (err == ESP_OK && esp_ota_finish_pending_copy() == ESP_OK) {
+        FAIL(life, "a copy that is done is still pending");
+    }
+    return err;
 }
 
 // Rolled back when the image that was tried is known as refused and the old one runs.
