@@ -40,13 +40,22 @@ static struct device s_device; // the eFuse seam has one instance a process
 
 // ---- The world ---------------------------------------------------------------------------------------
 
+// One range that is erased in several units, or one record of which the CRC is programmed last, is one operation of the
+// manifest.
+static bool goes_on(const struct event *event)
+{
+    const struct device *device = &s_device;
+    const struct event *last =
+        device->event_count ? &device->events[device->event_count - 1] : NULL;
+    return last && event->what != EVENT_BURN && event->what == last->what &&
+           last->address + last->len == event->address;
+}
+
 static void note_event(const struct event *event)
 {
     struct device *device = &s_device;
-    struct event *last = device->event_count ? &device->events[device->event_count - 1] : NULL;
-    if (last && event->what == EVENT_ERASE && last->what == EVENT_ERASE &&
-        last->address + last->len == event->address) {
-        last->len += event->len; // one range, erased in several units
+    if (goes_on(event)) {
+        device->events[device->event_count - 1].len += event->len;
     } else if (device->event_count < EVENT_MAX) {
         device->events[device->event_count++] = *event;
     }
@@ -58,12 +67,13 @@ static void observe(void *context, enum nor_flash_op op, uint32_t address, uint3
     if (op == NOR_FLASH_SYNC) {
         return;
     }
-    if (s_device.stop_after == (long)s_device.event_count) {
+    struct event event = {op == NOR_FLASH_ERASE ? EVENT_ERASE : EVENT_WRITE, address, len};
+    if (s_device.stop_after == (long)s_device.event_count && !goes_on(&event)) {
         ESP_IGNORE_ERROR(esp_flash_read(s_device.chip, s_device.remembered, VECTOR_OTADATA_ADDRESS,
                                         VECTOR_OTADATA_LEN)); // a RAM chip
         s_device.stop_after = -1;
     }
-    note_event(&(struct event){op == NOR_FLASH_ERASE ? EVENT_ERASE : EVENT_WRITE, address, len});
+    note_event(&event);
 }
 
 static esp_err_t burn(void *context, uint32_t version)

@@ -5,15 +5,6 @@
 const uint8_t TOKEN_LENGTH_ORDER[HUFFMAN_LENGTHS] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                                      11, 4,  12, 3, 13, 2, 14, 1, 15};
 
-static uint32_t log2_of(uint32_t value)
-{
-    uint32_t log2 = 0;
-    while (value >>= 1) {
-        log2++;
-    }
-    return log2;
-}
-
 struct token_part token_length_part(uint32_t length)
 {
     uint32_t above = length - 3;
@@ -23,7 +14,10 @@ struct token_part token_length_part(uint32_t length)
     if (length == 258) {
         return (struct token_part){28, 0, 0};
     }
-    uint32_t bits = log2_of(above) - 2;
+    uint32_t bits = 1;
+    while (above >> (bits + 3)) {
+        bits++;
+    }
     return (struct token_part){4 * bits + (above >> bits), bits, above & ((1u << bits) - 1)};
 }
 
@@ -33,7 +27,10 @@ struct token_part token_distance_part(uint32_t distance)
     if (above < 2) {
         return (struct token_part){above, 0, 0};
     }
-    uint32_t bits = log2_of(above) - 1;
+    uint32_t bits = 0;
+    while (above >> (bits + 2)) {
+        bits++;
+    }
     return (struct token_part){2 * bits + (above >> bits), bits, above & ((1u << bits) - 1)};
 }
 
@@ -118,7 +115,7 @@ static esp_err_t read_symbol(struct token_reader *reader, const uint16_t *counts
     uint32_t index = 0;
     *symbol = 0;
     for (uint32_t length = 1; length <= HUFFMAN_BITS && !reader->has_ended; length++) {
-        uint32_t bit;
+        uint32_t bit = 0;
         esp_err_t err = read_bits(reader, 1, &bit);
         if (err != ESP_OK) {
             return err;
@@ -140,8 +137,8 @@ static esp_err_t read_symbol(struct token_reader *reader, const uint16_t *counts
 static esp_err_t read_lengths(struct token_reader *reader, uint8_t *lengths, uint32_t count)
 {
     for (uint32_t at = 0; at < count && !reader->has_ended;) {
-        uint32_t code;
-        uint32_t extra;
+        uint32_t code = 0;
+        uint32_t extra = 0;
         esp_err_t err = read_symbol(reader, reader->counts[0], reader->symbols, &code);
         struct token_run run = token_run_of(code);
         if (err == ESP_OK) {
@@ -160,13 +157,13 @@ static esp_err_t read_lengths(struct token_reader *reader, uint8_t *lengths, uin
 
 static esp_err_t read_dynamic(struct token_reader *reader)
 {
-    uint32_t sizes; // 5 bits literals, 5 distances, 4 lengths
+    uint32_t sizes = 0; // 5 bits literals, 5 distances, 4 lengths
     uint8_t lengths[HUFFMAN_CODES] = {0};
     esp_err_t err = read_bits(reader, 14, &sizes);
     uint32_t literals = (sizes & 31) + 257;
     uint32_t distances = (sizes >> 5 & 31) + 1;
     for (uint32_t i = 0; i < (sizes >> 10) + 4 && err == ESP_OK; i++) {
-        uint32_t length;
+        uint32_t length = 0;
         err = read_bits(reader, 3, &length);
         lengths[TOKEN_LENGTH_ORDER[i]] = (uint8_t)length;
     }
@@ -188,7 +185,7 @@ static esp_err_t read_dynamic(struct token_reader *reader)
 
 static esp_err_t read_block(struct token_reader *reader)
 {
-    uint32_t kind;
+    uint32_t kind = 0;
     esp_err_t err = read_bits(reader, 3, &kind);
     if (err != ESP_OK) {
         return err;
@@ -211,8 +208,8 @@ static esp_err_t read_match(struct token_reader *reader, uint32_t code)
 {
     uint32_t extra_bits = code < 8 || code >= 28 ? 0 : (code - 4) >> 2;
     uint32_t length = code < 8 ? code : code >= 28 ? 255 : (4 + (code & 3)) << extra_bits;
-    uint32_t extra;
-    uint32_t far;
+    uint32_t extra = 0;
+    uint32_t far = 0;
     esp_err_t err = read_bits(reader, extra_bits, &extra);
     reader->token.value = (uint16_t)TOKEN_MATCH(3 + length + extra);
     if (err == ESP_OK) {
@@ -235,7 +232,7 @@ static esp_err_t read_match(struct token_reader *reader, uint32_t code)
 
 esp_err_t token_reader_next(struct token_reader *reader)
 {
-    uint32_t symbol;
+    uint32_t symbol = 0;
     esp_err_t err = ESP_OK;
     if (reader->has_ended) {
         return ESP_OK;

@@ -312,8 +312,9 @@ static void drop_lonely_pairs(const struct stream *new, uint32_t *pairs)
 static esp_err_t write_script(const struct stream *old, const struct stream *new,
                               const struct delta_file *new_file, struct byte_buffer *script)
 {
-    uint32_t *pairs = malloc(new->count * sizeof(*pairs));
-    if (!pairs) {
+    uint32_t *pairs = malloc(((size_t) new->count + 1) * sizeof(*pairs));
+    if (!pairs || !old->tokens || !new->tokens) {
+        free(pairs);
         return ESP_ERR_NO_MEM;
     }
     struct writer w = {
