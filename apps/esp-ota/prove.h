@@ -125,7 +125,6 @@ struct prove {
     struct prove_part parts[PROVE_PART_MAX];
     uint32_t part_count;
     const char *no_rotation; // why there is none; NULL: there is one, or no keys
-    uint32_t *gone_back;     // lives after which the old key is the only one again; shared
     struct prove_faults faults;
     double seconds;
     char command[2048]; // that repeats all of it
@@ -165,9 +164,6 @@ bool prove_put_store(const struct powercut_scenario *scenario, uint8_t *bytes);
 
 /** Whether the trust store says what it should in the end. */
 bool prove_has_rotated(const struct prove_part *part);
-
-/** Whether decayed boot records have taken the device back to the old key for good. Counts it. */
-bool prove_has_gone_back(const struct prove_part *part);
 
 // ----------------------------------------------------------------------- what is tried
 

@@ -44,10 +44,6 @@ static esp_err_t complete_rotation(struct powercut_life *life)
 
 static esp_err_t rotate(const struct prove_part *part, uint32_t number, struct powercut_life *life)
 {
-    if (prove_has_gone_back(part)) {
-        life->has_goal = true;
-        return ESP_OK;
-    }
     esp_err_t err = powercut_act(&part->scenario, number, life);
     return err == ESP_OK && life->has_goal && !prove_has_rotated(part) ? complete_rotation(life)
                                                                        : err;

@@ -398,14 +398,6 @@ static void put_faults(FILE *to, const struct prove *prove)
 static void put_limits(FILE *to, const struct prove *prove)
 {
     fputs("<h2 id=\"limits\">Limits of this proof</h2><ul>\n", to);
-    if (prove->gone_back && *prove->gone_back > 0) {
-        fprintf(to,
-                "<li><b>Keys can go back.</b> In %u cases a torn boot record decayed after the "
-                "device had begun to trust the new key. The old firmware started again, and the "
-                "device trusts the old key alone: it works, but takes no firmware signed only by "
-                "the new key. Keep signing by both until all devices have confirmed.</li>\n",
-                (unsigned)*prove->gone_back);
-    }
     fprintf(to,
             "<li>The firmware is not executed. Whether the new version works, and confirms itself "
             "only when it does, is for other tests.</li>\n"

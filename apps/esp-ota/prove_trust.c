@@ -170,20 +170,6 @@ bool prove_has_rotated(const struct prove_part *part)
     return true;
 }
 
-// When the record of the image signed by both keys decays, the old image starts, and the store follows it back to the old
-// key alone. The device works on, but does not take what the new key signs any more.
-bool prove_has_gone_back(const struct prove_part *part)
-{
-    struct trust_record record;
-    const struct nor_shared *chip = ((struct nor_physics *)esp_flash_default_chip)->shared;
-    const esp_partition_info_t *store = prove_find_store(part->prove);
-    bool has_gone = chip->has_decay_in[1] &&
-                    trust_store_read(NULL, store->pos.offset, &record) == ESP_OK &&
-                    trust_record_revokes(&record, part->after.trusted[0]);
-    *part->prove->gone_back += has_gone;
-    return has_gone;
-}
-
 // ----------------------------------------------------------------------- the images and the keys
 
 static bool judge_image(struct prove *prove, enum prove_image which, const char *path)
@@ -475,11 +461,6 @@ bool prove_add_trust_parts(struct prove *prove)
         return true;
     }
     if (!make_chain(prove)) {
-        return false;
-    }
-    prove->gone_back = powercut_share(sizeof(*prove->gone_back));
-    if (!prove->gone_back) {
-        cli_report_failure("there is not enough memory");
         return false;
     }
     if (prove->trusts == PROVE_TRUST_STORE) {

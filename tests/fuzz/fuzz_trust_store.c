@@ -37,7 +37,7 @@ static void check_rotation(const struct trust_record *record, const uint8_t *byt
     memcpy(result.key_digest[0], record->trusted[0], SIGNATURE_KEY_DIGEST_LEN);
     memcpy(result.key_digest[1], record->revoked[0], SIGNATURE_KEY_DIGEST_LEN);
     memcpy(result.key_digest[2], bytes + 32 + right, SIGNATURE_KEY_DIGEST_LEN);
-    if (!trust_record_rotate(&next, &result)) {
+    if (!trust_record_rotate(&next, &result, (right & 8) != 0)) {
         FUZZ_CHECK(memcmp(&next, record, sizeof(next)) == 0);
         return;
     }

@@ -53,6 +53,17 @@ static void start_room(struct ota_session *session, uint32_t offset)
     }
 }
 
+static esp_err_t drop_torn_record(void)
+{
+    const esp_partition_t *otadata;
+    esp_ota_select_entry_t records[OTADATA_RECORD_COUNT];
+    esp_err_t err = ota_select_read(&otadata, records);
+    if (err != ESP_OK) {
+        return err == ESP_ERR_NOT_FOUND ? ESP_OK : err;
+    }
+    return otadata_drop_torn(otadata->flash_chip, otadata->address, records);
+}
+
 static esp_err_t open_session(const esp_partition_t *partition, uint32_t offset,
                               struct ota_session **out)
 {
@@ -66,6 +77,9 @@ static esp_err_t open_session(const esp_partition_t *partition, uint32_t offset,
     }
     if (err == ESP_OK) {
         err = ota_trust_complete_rotation();
+    }
+    if (err == ESP_OK && known->type == ESP_PARTITION_TYPE_APP) {
+        err = drop_torn_record();
     }
     if (err != ESP_OK) {
         return err;

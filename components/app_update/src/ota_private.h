@@ -17,7 +17,8 @@ esp_err_t ota_trust_load(struct ota_trust *trust) ESP_MUST_CHECK;
 // Makes the signers of the confirmed image the trusted ones, if the trust store rotates keys. Does nothing when they are.
 esp_err_t ota_trust_rotate(void) ESP_MUST_CHECK;
 
-// The same before an update, where a cut may have come between a confirmation and its rotation.
+// The same for an image that was confirmed before, where a cut may have come between the confirmation and its rotation. Keys newer
+// than its signers stay.
 esp_err_t ota_trust_complete_rotation(void) ESP_MUST_CHECK;
 
 // Verifies the image that stands in partition. *info as far as it was readable. signature NULL: none is needed.

@@ -64,8 +64,10 @@ esp_err_t esp_ota_mark_app_valid_cancel_rollback(void)
     if (err != ESP_OK) {
         return err;
     }
-    if (view.records[view.active].ota_state == ESP_OTA_IMG_VALID) {
-        return ota_trust_rotate(); // a cut may have come before it
+    if (view.records[view.active].ota_state ==
+        ESP_OTA_IMG_VALID) { // a cut may have come behind the record
+        err = raise_secure_version();
+        return err == ESP_OK ? ota_trust_complete_rotation() : err;
     }
     err = write_state(&view, ESP_OTA_IMG_VALID);
     if (err == ESP_OK) {

@@ -79,7 +79,8 @@ static esp_err_t leave_out_unannounced(const struct trust_record *record, uint32
 }
 
 /** Whether the blocks of what runs name other keys than the store trusts; nothing is verified for that. */
-static esp_err_t differs_from_running(const struct trust_record *record, bool *differs)
+static esp_err_t differs_from_running(const struct trust_record *record, bool keeps_newer,
+                                      bool *differs)
 {
     struct signature_result claimed = {0};
     struct trust_record next = *record;
@@ -90,7 +91,7 @@ static esp_err_t differs_from_running(const struct trust_record *record, bool *d
         err = leave_out_unannounced(record, handover->app_address, &claimed);
     }
     if (err == ESP_OK) {
-        *differs = trust_record_rotate(&next, &claimed);
+        *differs = trust_record_rotate(&next, &claimed, keeps_newer);
     }
     return err;
 }
@@ -105,7 +106,8 @@ static enum image_fault verify_running(const struct trust_record *record,
     return ota_describe_verify(running, false, &policy, info);
 }
 
-static esp_err_t rotate(struct trust_record *record, const esp_partition_t *running)
+static esp_err_t rotate(struct trust_record *record, const esp_partition_t *running,
+                        bool keeps_newer)
 {
     struct image_info info;
     enum image_fault fault = verify_running(record, running, &info);
@@ -115,7 +117,7 @@ static esp_err_t rotate(struct trust_record *record, const esp_partition_t *runn
         return ESP_OK;
     }
     esp_err_t err = leave_out_unannounced(record, running->address, &info.signature);
-    if (err != ESP_OK || !trust_record_rotate(record, &info.signature)) {
+    if (err != ESP_OK || !trust_record_rotate(record, &info.signature, keeps_newer)) {
         return err;
     }
     ESP_LOGI(TAG, "the keys that signed %s are the trusted ones now: %u", running->label,
@@ -123,7 +125,7 @@ static esp_err_t rotate(struct trust_record *record, const esp_partition_t *runn
     return trust_store_write(NULL, boot_handover_get()->trust_address, record);
 }
 
-esp_err_t ota_trust_rotate(void)
+static esp_err_t rotate_to_running(bool keeps_newer)
 {
     struct trust_record record;
     const esp_partition_t *running = esp_ota_get_running_partition();
@@ -132,10 +134,17 @@ esp_err_t ota_trust_rotate(void)
     if (err != ESP_OK || record.flags == 0 || !running) {
         return err;
     }
-    err = differs_from_running(&record, &differs);
-    return err == ESP_OK && differs ? rotate(&record, running) : err;
+    err = differs_from_running(&record, keeps_newer, &differs);
+    return err == ESP_OK && differs ? rotate(&record, running, keeps_newer) : err;
 }
 
+esp_err_t ota_trust_rotate(void)
+{
+    return rotate_to_running(false);
+}
+
+// A cut may have come between the confirmation and the keys. Or the record of a newer image has decayed, and an older one
+// runs again: that is no reason to revoke the keys that came with the newer one.
 esp_err_t ota_trust_complete_rotation(void)
 {
     esp_ota_img_states_t state;
@@ -148,5 +157,5 @@ esp_err_t ota_trust_complete_rotation(void)
         bool has_none = err == ESP_ERR_NOT_FOUND || err == ESP_ERR_NOT_SUPPORTED;
         return has_none ? ESP_OK : err; // what has no record was never confirmed
     }
-    return ota_trust_rotate();
+    return rotate_to_running(true);
 }

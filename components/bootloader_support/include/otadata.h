@@ -65,6 +65,15 @@ esp_err_t otadata_read(esp_flash_t *chip, uint32_t address,
 esp_err_t otadata_write(esp_flash_t *chip, uint32_t address, int index,
                         const esp_ota_select_entry_t *record) ESP_MUST_CHECK;
 
+/**
+ * Erases a record with a wrong CRC beside a good one. A cut can have left it so that it reads differently another time:
+ * it must not name a slot that an update is about to erase.
+ * Errors: those of the flash chip. Cut: the record is torn or erased, and the other one counts.
+ */
+esp_err_t
+otadata_drop_torn(esp_flash_t *chip, uint32_t address,
+                  const esp_ota_select_entry_t records[OTADATA_RECORD_COUNT]) ESP_MUST_CHECK;
+
 /** "NEW", "PENDING_VERIFY", ... of a state; "UNKNOWN" for other values. Never NULL. */
 const char *otadata_state_name(uint32_t state);
 

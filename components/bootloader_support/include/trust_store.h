@@ -105,10 +105,13 @@ void trust_record_revoke(struct trust_record *record,
 
 /**
  * Makes the right signers of a confirmed image the trusted keys; those dropped are revoked. Revoked keys stay revoked.
+ * @param keeps_newer  keys that were added after all signers stay, too: an older image that runs again is no reason to
+ *                     turn back
  * @return whether that changes anything. With fewer signers than the threshold nothing changes: the next image could not
  *         be accepted
  */
-bool trust_record_rotate(struct trust_record *record, const struct signature_result *result);
+bool trust_record_rotate(struct trust_record *record, const struct signature_result *result,
+                         bool keeps_newer);
 
 /** Adds trusted and revoked keys and the threshold to a policy of a v2 scheme. */
 void trust_record_to_policy(const struct trust_record *record, struct signature_policy *policy);

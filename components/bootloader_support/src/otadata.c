@@ -164,6 +164,39 @@ esp_err_t otadata_write(esp_flash_t *chip, uint32_t address, int index,
     return err;
 }
 
+static esp_err_t is_erased(esp_flash_t *chip, uint32_t address, bool *out)
+{
+    uint8_t bytes[sizeof(esp_ota_select_entry_t)]; // as they stand there, encrypted or not
+    esp_err_t err = esp_flash_read(chip, bytes, address, sizeof(bytes));
+    *out = true;
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        *out = *out && bytes[i] == 0xFF;
+    }
+    return err;
+}
+
+esp_err_t otadata_drop_torn(esp_flash_t *chip, uint32_t address,
+                            const esp_ota_select_entry_t records[OTADATA_RECORD_COUNT])
+{
+    for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
+        uint32_t at = address + (uint32_t)i * OTADATA_SECTOR_SIZE;
+        bool is_blank = false;
+        if (is_crc_right(&records[i]) || !otadata_is_good(&records[1 - i])) {
+            continue;
+        }
+        esp_err_t err = is_erased(chip, at, &is_blank);
+        if (err == ESP_OK && !is_blank) {
+            ESP_LOGW(TAG, "record %d at 0x%" PRIx32 " is torn; it is erased", i, address);
+            err = esp_flash_erase_region(chip, at, OTADATA_SECTOR_SIZE);
+            err = err == ESP_OK ? esp_flash_sync(chip) : err;
+        }
+        if (err != ESP_OK) {
+            return err;
+        }
+    }
+    return ESP_OK;
+}
+
 const char *otadata_state_name(uint32_t state)
 {
     static const char *const NAMES[] = {"NEW", "PENDING_VERIFY", "VALID", "INVALID", "ABORTED"};

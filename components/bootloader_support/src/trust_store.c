@@ -229,10 +229,23 @@ static bool has_signed(const struct signature_result *result, const uint8_t *dig
     return false;
 }
 
-/** Trusts the signers only. */
-static void take_signers(struct trust_record *record, const struct signature_result *result)
+/** How many of the trusted keys, oldest first, end with the newest one that has signed. */
+static uint32_t count_to_newest_signer(const struct trust_record *record,
+                                       const struct signature_result *result)
 {
-    for (uint32_t i = record->trusted_count; i-- > 0;) {
+    uint32_t count = record->trusted_count;
+    while (count > 0 && !has_signed(result, record->trusted[count - 1])) {
+        count--;
+    }
+    return count;
+}
+
+/** Trusts the signers only, and with keeps_newer what is newer than all of them. */
+static void take_signers(struct trust_record *record, const struct signature_result *result,
+                         bool keeps_newer)
+{
+    uint32_t count = keeps_newer ? count_to_newest_signer(record, result) : record->trusted_count;
+    for (uint32_t i = count; i-- > 0;) {
         if (!has_signed(result, record->trusted[i])) {
             trust_record_revoke(record, record->trusted[i]);
         }
@@ -245,10 +258,11 @@ static void take_signers(struct trust_record *record, const struct signature_res
     }
 }
 
-bool trust_record_rotate(struct trust_record *record, const struct signature_result *result)
+bool trust_record_rotate(struct trust_record *record, const struct signature_result *result,
+                         bool keeps_newer)
 {
     struct trust_record next = *record;
-    take_signers(&next, result);
+    take_signers(&next, result, keeps_newer);
     uint32_t needed = next.threshold > 1 ? next.threshold : 1;
     if (next.trusted_count < needed || is_same_trust(&next, record)) {
         return false;

@@ -138,13 +138,25 @@ static void keys_rotate_from_a_over_both_to_b(void **state)
     struct trust_record record = record_of("A");
     struct signature_result both = signed_by("AB");
     struct signature_result only_b = signed_by("B");
-    assert_true(trust_record_rotate(&record, &both));
+    assert_true(trust_record_rotate(&record, &both, false));
     assert_trusts(&record, "AB");
-    assert_false(trust_record_rotate(&record, &both));
-    assert_true(trust_record_rotate(&record, &only_b));
+    assert_false(trust_record_rotate(&record, &both, false));
+    assert_true(trust_record_rotate(&record, &only_b, false));
     assert_trusts(&record, "B");
     assert_true(trust_record_revokes(&record, key('A')));
-    assert_false(trust_record_rotate(&record, &only_b));
+    assert_false(trust_record_rotate(&record, &only_b, false));
+}
+
+static void an_older_image_that_runs_again_turns_nothing_back(void **state)
+{
+    (void)state;
+    struct trust_record record = record_of("AB");
+    struct signature_result only_a = signed_by("A");
+    struct signature_result only_b = signed_by("B");
+    assert_false(trust_record_rotate(&record, &only_a, true));
+    assert_trusts(&record, "AB");
+    assert_true(trust_record_rotate(&record, &only_b, true)); // a rotation that a cut interrupted
+    assert_trusts(&record, "B");
 }
 
 static void a_revoked_key_does_not_come_back_by_rotation(void **state)
@@ -153,7 +165,7 @@ static void a_revoked_key_does_not_come_back_by_rotation(void **state)
     struct trust_record record = record_of("B");
     struct signature_result result = signed_by("AB");
     trust_record_revoke(&record, key('A'));
-    assert_false(trust_record_rotate(&record, &result));
+    assert_false(trust_record_rotate(&record, &result, false));
     assert_trusts(&record, "B");
     assert_int_equal(trust_record_add(&record, key('A')), ESP_ERR_INVALID_STATE);
 }
@@ -164,7 +176,7 @@ static void rotation_never_leaves_fewer_keys_than_the_threshold(void **state)
     struct trust_record record = record_of("AB");
     struct signature_result one = signed_by("A");
     record.threshold = 2;
-    assert_false(trust_record_rotate(&record, &one));
+    assert_false(trust_record_rotate(&record, &one, false));
     assert_trusts(&record, "AB");
 }
 
@@ -207,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_damaged_record_leaves_the_older_one_in_charge, open_chip,
                                         close_chip),
         cmocka_unit_test(keys_rotate_from_a_over_both_to_b),
+        cmocka_unit_test(an_older_image_that_runs_again_turns_nothing_back),
         cmocka_unit_test(a_revoked_key_does_not_come_back_by_rotation),
         cmocka_unit_test(rotation_never_leaves_fewer_keys_than_the_threshold),
         cmocka_unit_test(keeps_eight_trusted_and_the_last_eight_revoked),

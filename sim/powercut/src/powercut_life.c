@@ -152,7 +152,9 @@ static void note_restarts(esp_https_ota_handle_t handle)
 static bool must_not_restart(const struct powercut_scenario *scenario,
                              const struct nor_shared *shared)
 {
-    bool is_certain = !scenario->extra && !scenario->is_stepwise && !scenario->has_cache;
+    bool may_change_file = scenario->world->on_act;
+    bool is_certain =
+        !scenario->extra && !scenario->is_stepwise && !scenario->has_cache && !may_change_file;
     for (uint32_t i = 0; i < shared->cuts_done; i++) {
         uint32_t tear = shared->cuts[i].tear;
         is_certain = is_certain && tear != NOR_TEAR_UNSTABLE && tear != NOR_TEAR_WEAK;
