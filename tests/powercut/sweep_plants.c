@@ -50,7 +50,6 @@ enum plant {
     PLANT_NVS_USES_BLANK,
     PLANT_NVS_KEEPS_WEAK,
     PLANT_BASE_UNCHECKED,
-    PLANT_KEEP_TRUSTS,
     PLANT_KEEP_OF_ANOTHER,
     PLANT_DOCUMENTED,
 };
@@ -91,8 +90,6 @@ const struct sweep_plant SWEEP_PLANTS[] = {
     {"nvs_uses_blank", "an NVS page that looks blank is used without erasing", "nvs"},
     {"nvs_keeps_weak", "what the last write to NVS left is not made firm", "nvs"},
     {"base_unchecked", "the image a patch is for is not looked at", "delta_wrong_base"},
-    {"keep_trusts", "what was kept of a patch is not held against its digest, and not fetched anew",
-     "delta_kept_cache"},
     {"keep_of_another",
      "a kept patch is gone on with whatever the server has, and not fetched anew",
      "delta_kept_replaced"},
@@ -436,19 +433,6 @@ WRAP(esp_err_t, esp_delta_patch_parse, const uint8_t *bytes, size_t len,
     return err;
 }
 
-WRAP(bool, ota_keep_find, struct ota_keep *keep, const esp_partition_t *slot, int64_t file_len,
-     uint32_t kept, const uint8_t *digest)
-{
-    bool is_there = __real_ota_keep_find(keep, slot, file_len, kept, digest);
-    if (!is_there && is_on(PLANT_KEEP_TRUSTS)) {
-        uint32_t start =
-            slot->size - ESP_OTA_JOURNAL_LEN - (uint32_t)(file_len + 4095) / 4096 * 4096;
-        *keep = (struct ota_keep){.slot = slot, .start = start, .kept = kept, .replay_len = kept};
-        return true;
-    }
-    return is_there;
-}
-
 WRAP(void, ota_source_expect, struct ota_source *s, const struct ota_entity *entity,
      int64_t position)
 {
@@ -459,7 +443,6 @@ WRAP(void, ota_source_expect, struct ota_source *s, const struct ota_entity *ent
 
 WRAP(bool, ota_source_go_alone, struct ota_source *s)
 {
-    return !is_on(PLANT_KEEP_TRUSTS) && !is_on(PLANT_KEEP_OF_ANOTHER) &&
-           __real_ota_source_go_alone(s);
+    return !is_on(PLANT_KEEP_OF_ANOTHER) && __real_ota_source_go_alone(s);
 }
 // NOLINTEND(readability-identifier-naming)
