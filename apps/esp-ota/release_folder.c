@@ -95,7 +95,8 @@ bool release_folder_open(struct release_folder *folder, const char *dir, bool cr
 {
     *folder = (struct release_folder){.dir = dir, .lock = -1};
     if (creates && mkdir(dir, 0777) != 0 && errno != EEXIST) {
-        cli_report_failure("%s cannot be created: %s", dir, strerror(errno));
+        cli_report_failure("%s cannot be created: %s%s", dir, strerror(errno),
+                           errno == ENOENT ? "; mkdir -p makes the folder above it" : "");
         return false;
     }
     folder->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
