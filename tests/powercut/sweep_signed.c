@@ -282,7 +282,8 @@ static void power_on_versions(const struct powercut_scenario *scenario,
     request->burn_secure_version = burn_version;
 }
 
-// Confirming raises the device's version; where a cut came in between, the bootloader does it at the next start.
+// Confirming raises the device's version; where a cut came in between, the bootloader does it at the next start, and where that
+// fails, too, confirming once more tells why.
 static esp_err_t raise_version(const struct powercut_scenario *scenario, uint32_t number,
                                struct powercut_life *life)
 {
@@ -290,6 +291,10 @@ static esp_err_t raise_version(const struct powercut_scenario *scenario, uint32_
     uint32_t version = esp_efuse_read_secure_version();
     if (life->booted == OLD && version > 1) {
         POWERCUT_FAIL(life, "the version of an image that is not confirmed is burnt");
+    }
+    if (err == ESP_OK && life->has_goal && version != 4) {
+        err = esp_ota_mark_app_valid_cancel_rollback();
+        version = esp_efuse_read_secure_version();
     }
     life->has_goal = life->has_goal && version == 4;
     return err;
