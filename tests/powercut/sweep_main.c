@@ -74,7 +74,8 @@ static struct powercut_amount amount_of(const struct powercut_scenario *scenario
                                     .operation_max = is_slow && !options->is_long ? 48 : 0,
                                     .pair_window = is_slow                            ? 2
                                                    : is_critical && !options->is_long ? 3
-                                                                                      : 12,
+                                                   : options->is_long                 ? 12
+                                                                                      : 8,
                                     .first_seed = options->seed};
 }
 

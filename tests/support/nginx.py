@@ -21,6 +21,9 @@ Paths, on every server:
     UPSTREAM_KINDS               see upstream.py
 """
 
+import tempfile
+from pathlib import Path
+
 import pytest_esp_ota
 from pytest_esp_ota.server import tls
 
@@ -39,12 +42,14 @@ class Nginx(pytest_esp_ota.Nginx):
 
     def start(self):
         if not self.upstream:
-            self.upstream = Upstream(self.folder / "upstream", self.docroot)
+            self.socket_folder = tempfile.TemporaryDirectory(prefix="upstream-", dir="/tmp")  # a socket's path is 107 bytes at most
+            self.upstream = Upstream(Path(self.socket_folder.name) / "socket", self.docroot)
             (self.folder / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
         return super().start()
 
     def stop(self):
         self.upstream.stop()
+        self.socket_folder.cleanup()
         super().stop()
 
     def url(self, server, path, host="localhost"):
@@ -69,8 +74,8 @@ class Nginx(pytest_esp_ota.Nginx):
             f"location ~ ^/to-https/(.*)$ {{ return 302 https://$host:{self.ports['https']}/$1; }}",
             f"location ~ ^/to-other/(.*)$ {{ return 302 https://127.0.0.1:{self.ports['https']}/$1; }}",
             f"location /no-keep-alive/ {{ alias {self.docroot}/; keepalive_timeout 0; }}",
-            f"location ~ ^/({'|'.join(UPSTREAM_KINDS)})(/|$) {{ proxy_pass http://unix:{self.folder}/upstream; }}",
-            f"location ~ ^/until-close/(.*)$ {{ chunked_transfer_encoding off; proxy_pass http://unix:{self.folder}/upstream:/chunked/$1; }}",
+            f"location ~ ^/({'|'.join(UPSTREAM_KINDS)})(/|$) {{ proxy_pass http://unix:{self.socket_folder.name}/socket; }}",
+            f"location ~ ^/until-close/(.*)$ {{ chunked_transfer_encoding off; proxy_pass http://unix:{self.socket_folder.name}/socket:/chunked/$1; }}",
         ]
         for code in REDIRECTS:
             lines.append(f"location ~ ^/redirect/{code}/(.*)$ {{ return {code} $scheme://$host:$server_port/$1; }}")
