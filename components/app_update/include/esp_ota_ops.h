@@ -38,7 +38,7 @@ typedef uint32_t esp_ota_handle_t;
  *         ESP_ERR_OTA_ALREADY_IN_PROGRESS: another session writes there; ESP_ERR_INVALID_SIZE: image_size exceeds
  *         the partition; the error of completing a copy that is pending there, see esp_ota_finish_pending_copy(); ESP_ERR_NO_MEM; or the flash error of the erase
  *         differs: a failed erase ends the session and frees it
- * With rollback on, the record of the other slot is erased too, as its image is gone.
+ * A boot record with a wrong CRC beside a good one is erased: a cut left it, and it must not name this slot later.
  * Cut: the boot choice is as before.
  */
 esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
@@ -164,7 +164,8 @@ esp_err_t esp_ota_check_image_validity(esp_partition_type_t part_type,
 // ----------------------------------------------------------------------- confirm and roll back
 
 /**
- * Confirms the running image; the bootloader will not roll back from it.
+ * Confirms the running image; the bootloader will not roll back from it. When it was confirmed before, this completes what
+ * a cut behind its record left out: the secure version, and the keys of a trust store that rotates.
  * @return ESP_OK, also when it was confirmed before; ESP_ERR_NOT_FOUND: no otadata partition; ESP_FAIL: no active record
  *         (the factory application runs); or the flash or eFuse error
  * Cut: between erase and write the record is lost, and the previous slot boots.
