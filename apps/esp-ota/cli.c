@@ -14,6 +14,9 @@
 static const struct cli_command *s_command;
 static bool s_is_json;
 static const char *s_flash_key;
+static char **s_argv;          // as getopt has ordered it
+static bool s_is_line_open;    // a progress bar stands on the terminal, without its line end
+static bool s_has_lost_output; // said so already
 static bool s_has_printed_json;
 static char s_failure[SENTENCE_LEN];
 static char s_logged[SENTENCE_LEN]; // first error the library logged that it did not overcome
@@ -29,6 +32,19 @@ void cli_begin(const struct cli_command *command)
 void cli_print_help(const struct cli_command *command)
 {
     printf("usage: esp-ota %s\n\n%s", command->usage, command->help);
+}
+
+void cli_note_open_line(bool is_open)
+{
+    s_is_line_open = is_open;
+}
+
+void cli_end_line(void)
+{
+    if (s_is_line_open) {
+        fputc('\n', stderr);
+        s_is_line_open = false;
+    }
 }
 
 void cli_report_usage(const char *format, ...)
@@ -61,6 +77,7 @@ static void list_letters(const struct option *options, char *out, size_t size)
 int cli_next_option(int argc, char **argv, const struct option *options)
 {
     char letters[32];
+    s_argv = argv;
     list_letters(options, letters, sizeof(letters));
     opterr = 0;
     for (;;) {
@@ -94,7 +111,7 @@ bool cli_check_arguments(int argc, int min, int max)
     if (count < min) {
         cli_report_usage(count == 0 ? "arguments are missing" : "an argument is missing");
     } else if (count > max) {
-        cli_report_usage("too many arguments");
+        cli_report_usage("too many arguments, from \"%s\" on", s_argv[optind + max]);
     }
     return count >= min && count <= max;
 }
@@ -113,6 +130,7 @@ bool cli_is_json(void)
 
 static void print_failure(void)
 {
+    cli_end_line();
     fprintf(stderr, "error: %s\n", s_failure);
 }
 
@@ -137,12 +155,14 @@ void cli_report_error(esp_err_t err, const char *format, ...)
     va_end(args);
     json_decref(s_err_name);
     s_err_name = json_string(esp_err_to_name(err));
+    cli_end_line();
     fprintf(stderr, "error: %s (%s)\n", s_failure, esp_err_to_name(err));
 }
 
 void cli_say(const char *format, ...)
 {
     va_list args;
+    cli_end_line();
     va_start(args, format);
     (void)vfprintf(stderr, format, args); // nothing can be done about a closed standard error
     va_end(args);
@@ -152,6 +172,7 @@ void cli_say(const char *format, ...)
 void cli_warn(const char *format, ...)
 {
     va_list args;
+    cli_end_line();
     va_start(args, format);
     fputs("warning: ", stderr);
     (void)vfprintf(stderr, format, args); // nothing can be done about a closed standard error
@@ -387,6 +408,14 @@ static void print_failure_as_json(void)
     cli_print_json(root);
 }
 
+void cli_report_lost_output(void)
+{
+    if (!s_has_lost_output) {
+        cli_report_failure("standard output cannot be written: %s", strerror(errno));
+    }
+    s_has_lost_output = true;
+}
+
 int cli_finish(int code)
 {
     if (code == CLI_FAILED && s_is_json && !s_has_printed_json && s_failure[0]) {
@@ -395,7 +424,7 @@ int cli_finish(int code)
     json_decref(s_err_name);
     s_err_name = NULL;
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        return cli_fail("standard output cannot be written: %s", strerror(errno));
+        return cli_fail_output();
     }
     return code;
 }

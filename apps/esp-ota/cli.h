@@ -71,6 +71,12 @@ void cli_report_error(esp_err_t err, const char *format, ...) __attribute__((for
 #define cli_usage(...) (cli_report_usage(__VA_ARGS__), CLI_USAGE)
 void cli_report_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** Tells whether a line without its end stands on standard error; the next message then ends it first. */
+void cli_note_open_line(bool is_open);
+
+/** Ends the line that is open, if one is. */
+void cli_end_line(void);
+
 /** Prints a line to standard error. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -129,6 +135,9 @@ struct cli_bytes {
 /** Reads a whole file of at most max bytes, "-" for standard input. On failure says so and returns false. */
 bool cli_read_file(const char *path, size_t max, struct cli_bytes *out);
 
+/** Whether both names lead to one file that is there. */
+bool cli_is_same_file(const char *a, const char *b);
+
 /**
  * Writes a whole file, "-" for standard output. On failure says so, leaves what was there and returns false.
  * Cut: the old file or the new one.
@@ -136,6 +145,10 @@ bool cli_read_file(const char *path, size_t max, struct cli_bytes *out);
 bool cli_write_file(const char *path, const void *bytes, size_t len);
 
 // ----------------------------------------------------------------------- results
+
+/** Says that standard output cannot be written, and why (errno); once, however often it is found out. Is CLI_FAILED. */
+#define cli_fail_output() (cli_report_lost_output(), CLI_FAILED)
+void cli_report_lost_output(void);
 
 /** Prints root to standard output and gives it up. */
 void cli_print_json(json_t *root);

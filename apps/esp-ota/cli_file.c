@@ -93,11 +93,19 @@ static bool write_and_rename(FILE *file, const char *part, const char *path, con
     return is_written;
 }
 
+bool cli_is_same_file(const char *a, const char *b)
+{
+    struct stat of_a;
+    struct stat of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
 bool cli_write_file(const char *path, const void *bytes, size_t len)
 {
     if (strcmp(path, "-") == 0) {
         if (!write_stream(stdout, bytes, len)) {
-            cli_report_failure("standard output cannot be written: %s", strerror(errno));
+            cli_report_lost_output();
             return false;
         }
         return true;

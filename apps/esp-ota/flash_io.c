@@ -126,7 +126,15 @@ static int run_read(int argc, char **argv)
 {
     struct access access = {0};
     int code = parse(argc, argv, 1, &access);
-    return code == CLI_DONE ? read_partition(&access) : code;
+    if (code != CLI_DONE) {
+        return code;
+    }
+    if (cli_is_same_file(access.flash, access.file)) {
+        return cli_usage("%s is the device itself: reading into it would replace it by one of its "
+                         "partitions",
+                         access.file);
+    }
+    return read_partition(&access);
 }
 
 const struct cli_command flash_read_command = {

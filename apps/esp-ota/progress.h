@@ -1,4 +1,4 @@
-/** What a download looks like while it runs: a bar on a terminal, a line a step elsewhere. On standard error. */
+/** What a download looks like while it runs: a bar on a terminal that can draw one, a line a step elsewhere. On standard error. */
 #pragma once
 
 #include "esp_err.h"
@@ -9,15 +9,15 @@ struct progress {
     int64_t total; // bytes; -1: unknown
     double started;
     double last_shown;
-    int last_step; // tenths that were announced
-    bool has_bar;  // a line stands on the terminal that must be ended
+    int64_t done_before; // bytes that were there when the clock of the rate started
+    int last_step;       // tenths that were announced
 };
 
 /** Begins; with is_silent nothing is shown, and only the time is taken. */
 void progress_begin(struct progress *p, bool is_silent);
 
-/** Tells how many bytes will come; -1: unknown. Restarts the clock of the rate. */
-void progress_expect(struct progress *p, int64_t total);
+/** Tells how many bytes there will be, -1: unknown, and how many an earlier update brought. Restarts the clock of the rate. */
+void progress_expect(struct progress *p, int64_t total, int64_t done);
 
 /** Shows that done bytes are there. */
 void progress_show(struct progress *p, int64_t done);

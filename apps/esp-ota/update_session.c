@@ -163,7 +163,8 @@ static esp_err_t download(struct update *u, esp_https_ota_handle_t session)
 {
     esp_err_t err;
     bool is_announced = false;
-    progress_expect(&u->progress, esp_https_ota_get_image_size(session));
+    progress_expect(&u->progress, esp_https_ota_get_image_size(session),
+                    esp_https_ota_get_image_len_read(session));
     do {
         err = esp_https_ota_perform(session);
         int len = esp_https_ota_get_image_len_read(session);

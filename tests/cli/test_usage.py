@@ -88,3 +88,8 @@ def test_a_full_disk_behind_standard_output_is_a_failure(program):
         result = subprocess.run([program.path, "image", "info", image], stdout=full, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 1
     assert "standard output cannot be written" in result.stderr
+
+
+def test_an_argument_too_many_is_named(program):
+    result = program.run("partitions", "gen", "a.csv", "b.bin", "--secure", "v3")
+    assert result.returncode == 2 and '"v3"' in result.stderr, result.shown
