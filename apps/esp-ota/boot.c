@@ -107,11 +107,11 @@ static int run(int argc, char **argv)
             return cli_usage("--rollback is on or off, not \"%s\"", optarg);
         }
     }
-    if (!cli_check_arguments(argc, 0, 0)) {
-        return CLI_USAGE;
-    }
     if (!flash) {
         return cli_usage("--flash FLASH is needed");
+    }
+    if (!cli_check_arguments(argc, 0, 0)) {
+        return CLI_USAGE;
     }
     return explains ? explain_device(flash, &options) : power_on(flash, &options);
 }
@@ -132,8 +132,8 @@ const struct cli_command boot_command = {
         "  --rollback on|off  whether the bootloader was built with rollback; off if not given\n"
         "  --anti-rollback on|off  whether it also compares secure versions with FLASH.efuse and "
         "burns that of a\n"
-        "                     confirmed image; off if not given\n"
-        "                     and FLASH.sdkconfig does not say so; on implies --rollback on\n"
+        "                     confirmed image; off if neither given nor in FLASH.sdkconfig; on "
+        "implies --rollback on\n"
         "  --attempts N       extension: start an unconfirmed image N times before it is given up\n"
         "  --crash-limit N    extension: give up an image that started N times without reporting "
         "itself healthy\n"

@@ -16,6 +16,7 @@ static bool s_is_json;
 static const char *s_flash_key;
 static char **s_argv;          // as getopt has ordered it
 static bool s_is_line_open;    // a progress bar stands on the terminal, without its line end
+static bool s_has_wrong_usage; // said so already
 static bool s_has_lost_output; // said so already
 static bool s_has_printed_json;
 static char s_failure[SENTENCE_LEN];
@@ -50,6 +51,7 @@ void cli_end_line(void)
 void cli_report_usage(const char *format, ...)
 {
     va_list args;
+    s_has_wrong_usage = true;
     va_start(args, format);
     fputs("error: ", stderr);
     (void)vfprintf(stderr, format, args); // nothing can be done about a closed standard error
@@ -103,6 +105,14 @@ int cli_next_option(int argc, char **argv, const struct option *options)
         }
         return option;
     }
+}
+
+const char *cli_option_name(const struct option *options, int value)
+{
+    while (options->name && options->val != value) {
+        options++;
+    }
+    return options->name ? options->name : "";
 }
 
 bool cli_check_arguments(int argc, int min, int max)
@@ -426,5 +436,5 @@ int cli_finish(int code)
     if (fflush(stdout) != 0 || ferror(stdout)) {
         return cli_fail_output();
     }
-    return code;
+    return s_has_wrong_usage ? CLI_USAGE : code;
 }

@@ -46,6 +46,9 @@ void cli_print_help(const struct cli_command *command);
  */
 int cli_next_option(int argc, char **argv, const struct option *options);
 
+/** Long name, without dashes, of the first option with this value; "" if there is none. */
+const char *cli_option_name(const struct option *options, int value);
+
 /** Whether as many arguments as allowed stand behind the options; if not says so, and the caller returns CLI_USAGE. */
 bool cli_check_arguments(int argc, int min, int max);
 
@@ -159,5 +162,5 @@ void cli_print_json_line(json_t *root);
 /** Clean text as JSON. @return a new reference */
 json_t *cli_json_text(const void *field, size_t size);
 
-/** Flushes standard output; on a full disk says so. @return code, or CLI_FAILED */
+/** Flushes standard output; on a full disk says so. @return code; CLI_FAILED; CLI_USAGE wherever wrong usage was found */
 int cli_finish(int code);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,6 +106,10 @@ static bool load_table(struct creation *c)
     } else if (c->check.fault != PARTITION_TABLE_OK) {
         cli_report_failure("%s: record %u: %s", c->partitions, (unsigned)c->check.index,
                            partition_table_fault_text(c->check.fault));
+    }
+    if (c->check.fault == PARTITION_TABLE_OK && c->check.count == 0) {
+        cli_report_failure("%s holds no partition", c->partitions);
+        return false;
     }
     return c->check.fault == PARTITION_TABLE_OK;
 }
@@ -445,9 +450,24 @@ static bool can_create_in_folder(const char *path)
     return false;
 }
 
+// The lock is kept until the process ends: nobody begins to use the device while it is replaced.
+static bool can_replace(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        return true;
+    }
+    cli_report_failure("%s is in use by another process; wait until that ends", path);
+    (void)close(fd); // only looked at
+    return false;
+}
+
 static int check_out(const struct creation *c)
 {
     struct stat info;
+    if (strcmp(c->out, "-") == 0) {
+        return cli_usage("a device is a file beside its eFuses, not standard output");
+    }
     if (!can_create_in_folder(c->out)) {
         return CLI_FAILED;
     }
@@ -456,6 +476,9 @@ static int check_out(const struct creation *c)
     }
     if (!c->is_forced && access(c->out, F_OK) == 0) {
         return cli_fail("%s exists; --force replaces it", c->out);
+    }
+    if (!can_replace(c->out)) {
+        return CLI_FAILED;
     }
     char efuse[PATH_MAX];
     (void)snprintf(efuse, sizeof(efuse), "%s.efuse", c->out); // a cut name exists nowhere

@@ -371,7 +371,8 @@ static int parse_verify(int argc, char **argv, struct verification *v)
             }
         } else if (!take_verify_option(option, &v->wish)) {
             return option == OPT_CHIP ? cli_usage("--chip: \"%s\" is no chip known here", optarg)
-                                      : cli_usage("\"%s\" is no number that fits here", optarg);
+                                      : cli_usage("--%s: \"%s\" is no number that fits here",
+                                                  cli_option_name(VERIFY_OPTIONS, option), optarg);
         }
     }
     if (!cli_check_arguments(argc, 1, 1)) {

@@ -217,7 +217,8 @@ static int run(int argc, char **argv)
             return option == OPT_CHIP ? cli_usage("--chip: \"%s\" is no chip known here", optarg)
                    : option == OPT_APP_ROLLBACK
                        ? cli_usage("--app-rollback is on or off, not \"%s\"", optarg)
-                       : cli_usage("\"%s\" is no number that fits here", optarg);
+                       : cli_usage("--%s: \"%s\" is no number that fits here",
+                                   cli_option_name(OPTIONS, option), optarg);
         }
     }
     int code = check_build(argc, &build);

@@ -3,16 +3,47 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chip_traits.h"
 #include "image_file.h"
+
+static const char *advise(esp_err_t err, const char *about_table)
+{
+    if (err == ESP_ERR_INVALID_SIZE) {
+        return "a flash file is as long as the flash; if it was read from a device, read all of it";
+    }
+    return strstr(about_table, "record 0:")
+               ? "a flash file begins at address 0 of the flash; its table stands at 0x8000 unless "
+                 "--offset says otherwise"
+               : "with this table no device boots: it has to be flashed again";
+}
+
+// The library knows the table, not the file.
+static void report_open(const char *path, esp_err_t err)
+{
+    char sentence[512];
+    (void)snprintf(sentence, sizeof(sentence), "%s", cli_logged("")); // cut when too long
+    bool is_about_table = strncmp(sentence, "partition table", strlen("partition table")) == 0;
+    if (!is_about_table) {
+        cli_report_error(err, "%s cannot be opened", path);
+        return;
+    }
+    cli_forget_log();
+    cli_report_error(err, "%s: %s", path, sentence);
+    cli_say("%s", advise(err, sentence));
+}
 
 struct device *open_device(const char *path, const struct device_options *options)
 {
     struct device *device;
     struct device_options with_key = *options;
+    if (options->chip && !chip_traits_by_name(options->chip)) {
+        cli_report_usage("--chip: \"%s\" is no chip known here", options->chip);
+        return NULL;
+    }
     with_key.flash_key = cli_flash_key();
     esp_err_t err = device_open(path, &with_key, &device);
     if (err != ESP_OK) {
-        cli_report_error(err, "%s cannot be opened", path);
+        report_open(path, err);
         return NULL;
     }
     return device;

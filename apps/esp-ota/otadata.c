@@ -174,12 +174,28 @@ static const esp_partition_t *find_slot(const char *name)
                : esp_partition_find_first(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_ANY, name);
 }
 
+static int report_unknown_slot(const struct request *request)
+{
+    char list[256] = "";
+    size_t len = 0;
+    esp_partition_iterator_t it =
+        esp_partition_find(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_ANY, NULL);
+    for (; it && len < sizeof(list); it = esp_partition_next(it)) {
+        char label[17];
+        int added = snprintf(list + len, sizeof(list) - len, "%s%s", len > 0 ? ", " : "",
+                             cli_clean_text(esp_partition_get(it)->label, 16, label));
+        len += added > 0 ? (size_t)added : 0; // a list that is cut is still a list
+    }
+    esp_partition_iterator_release(it);
+    return cli_fail("%s has no app partition \"%s\"; it has %s", request->flash, request->slot,
+                    list[0] ? list : "none");
+}
+
 static int switch_to(struct device *device, const struct request *request)
 {
     const esp_partition_t *partition = find_slot(request->slot);
     if (!partition) {
-        return cli_fail("%s has no app partition \"%s\"; write ota_0, 0, factory or a label",
-                        request->flash, request->slot);
+        return report_unknown_slot(request);
     }
     esp_err_t err = request->is_forced ? esp_ota_set_boot_partition_skip_validate(partition)
                                        : esp_ota_set_boot_partition(partition);

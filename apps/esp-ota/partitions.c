@@ -99,6 +99,10 @@ static int run_gen(int argc, char **argv)
     if (!cli_check_arguments(argc, 2, 2)) {
         return CLI_USAGE;
     }
+    if (cli_is_same_file(argv[optind], argv[optind + 1])) {
+        return cli_usage("%s would be replaced by what is made of it; give another OUT",
+                         argv[optind]);
+    }
     return convert(argv[optind], argv[optind + 1], &options, is_quiet);
 }
 

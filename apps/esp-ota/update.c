@@ -281,6 +281,9 @@ static int check_options(const struct update *u)
     if (!is_https && !has_scheme(u->url, "http://")) {
         return cli_usage("the URL must begin with https://");
     }
+    if (strchr("/?#", strstr(u->url, "://")[3])) { // also the end of the text
+        return cli_usage("the URL names no server; it must look like https://host/path");
+    }
     if (!is_https && !u->allows_http) {
         return cli_usage("plain http lets anyone on the way replace the firmware; use https, or "
                          "--allow-http if that is meant");

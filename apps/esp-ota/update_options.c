@@ -22,11 +22,12 @@ static int take_seconds(const char *name, uint32_t *out_ms)
     return CLI_DONE;
 }
 
-static int take_number(const char *name, uint64_t max, uint64_t *out)
+static int take_size(const char *name, uint64_t max, uint64_t *out)
 {
-    if (!cli_parse_number(optarg, max, out) || *out == 0) {
-        return cli_usage("--%s wants a number from 1 to %llu, not \"%s\"", name,
-                         (unsigned long long)max, optarg);
+    if (!cli_parse_size(optarg, max, out) || *out == 0) {
+        return cli_usage("--%s wants a number of bytes from 1 to %llu, such as 4096 or 64K, not "
+                         "\"%s\"",
+                         name, (unsigned long long)max, optarg);
     }
     return CLI_DONE;
 }
@@ -68,15 +69,15 @@ int update_take_limit(int option, struct update *u)
         u->timeout_ms = ms < INT32_MAX ? (int)ms : INT32_MAX;
         return code;
     case UPDATE_OPT_MIN_RATE:
-        code = take_number("min-rate", UINT32_MAX, &number);
+        code = take_size("min-rate", UINT32_MAX, &number);
         u->limits.min_rate = (uint32_t)number;
         return code;
     case UPDATE_OPT_RATE_WINDOW:
         return take_seconds("rate-window", &u->limits.min_rate_window_ms);
     case UPDATE_OPT_MAX_BYTES:
-        return take_number("max-bytes", INT64_MAX, &u->limits.max_bytes);
+        return take_size("max-bytes", INT64_MAX, &u->limits.max_bytes);
     case UPDATE_OPT_RANGE_SIZE:
-        code = take_number("range-size", INT32_MAX, &number);
+        code = take_size("range-size", INT32_MAX, &number);
         u->range_size = (int)number;
         return code;
     case UPDATE_OPT_MIRROR:

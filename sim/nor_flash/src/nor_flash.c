@@ -283,7 +283,7 @@ static esp_err_t check_and_lock(int fd, const char *path, bool read_only, off_t 
         return ESP_ERR_INVALID_SIZE;
     }
     if (flock(fd, (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
-        ESP_LOGE(TAG, "%s is in use by another device", path);
+        ESP_LOGE(TAG, "%s is in use by another process; wait until that ends", path);
         return ESP_ERR_INVALID_STATE;
     }
     *size = info.st_size;
@@ -314,7 +314,8 @@ static esp_err_t open_locked(int fd, const char *path, bool read_only, esp_flash
 esp_err_t nor_flash_open(const char *path, bool read_only, esp_flash_t **out_chip)
 {
     *out_chip = NULL;
-    int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    // A pipe without a writer would hold up an open that waits; a plain file does not mind.
+    int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         ESP_LOGE(TAG, "%s: %s", path, strerror(errno));
         return err_of_errno(errno);
