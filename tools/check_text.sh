@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 mapfile -t files < <(git ls-files -co --exclude-standard | sort -u | while read -r f; do
     [ -f "$f" ] && [ ! -L "$f" ] && grep -qI . "$f" && echo "$f"; done)
+[ "${#files[@]}" -gt 0 ] || { echo "check_text: no files found" >&2; exit 2; }
 verdict=0
 
 # forbid PATTERN WHY FIX PATHSPEC-REGEX

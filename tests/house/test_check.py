@@ -122,3 +122,16 @@ def test_judges_are_required_in_ci_only(tree, ci, wanted):
 def test_an_unknown_option_is_wrong_usage(tree):
     assert check(tree, "--fast").returncode == 2
     assert "--quick" in check(tree, "--help").stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_clone_of_another_user_is_checked_all_the_same(tree, tmp_path):
+    """As in a container that runs as root on a folder from outside; git lists nothing there unless it is told to."""
+    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
+    stand_in(tree / "tools" / "check_text.sh", "git ls-files -co")
+    for path in [tree, *tree.rglob("*")]:
+        os.chown(path, 12345, 12345)
+    home = tmp_path / "home"
+    home.mkdir()
+    result = check(tree, HOME=str(home))
+    assert result.returncode == 0, result.stdout

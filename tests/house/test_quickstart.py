@@ -103,6 +103,35 @@ def test_a_failure_is_told_with_its_reason(tmp_path, stand_in, fault, reason):
     assert result.left_behind == [] and servers_of(tmp_path) == []
 
 
+def test_a_reader_that_leaves_early_leaves_nothing_behind(tmp_path, stand_in):
+    """As in ./quickstart | head: the next line that is written ends it."""
+    temp = tmp_path / "temp"
+    temp.mkdir()
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run([ROOT / "quickstart"], env={**os.environ, "ESP_OTA": str(stand_in), "TMPDIR": str(temp)},
+                            stdout=writer, stderr=subprocess.DEVNULL, timeout=180)
+    os.close(writer)
+    assert result.returncode != 0
+    assert list(temp.iterdir()) == [] and servers_of(tmp_path) == []
+
+
+def test_a_program_in_a_folder_with_a_space_is_shown_by_its_name(tmp_path, stand_in):
+    folder = tmp_path / "my programs"
+    folder.mkdir()
+    result = quickstart(tmp_path, stand_in.rename(folder / "esp-ota"))
+    assert result.returncode == 0 and "$ esp-ota boot --flash dev.bin" in result.stdout, result.stdout
+
+
+def test_it_may_be_started_through_a_link(tmp_path, stand_in):
+    link = tmp_path / "try"
+    link.symlink_to(ROOT / "quickstart")
+    result = subprocess.run([link, "--help"], text=True, capture_output=True)
+    assert result.returncode == 0, result.stderr
+    result = subprocess.run([link], env={**os.environ, "ESP_OTA": str(stand_in)}, text=True, capture_output=True, timeout=180)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 @pytest.mark.skipif(not (ROOT / "apps/esp-ota/CMakeLists.txt").exists(), reason="there is no apps/esp-ota in this tree yet")
 def test_the_real_program_gets_through(tmp_path):
     result = quickstart(tmp_path, find_program())

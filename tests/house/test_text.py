@@ -70,6 +70,13 @@ def test_forbidden_text_is_reported(repo, name, text, fact):
     assert fact in result.stdout
 
 
+def test_a_tree_without_files_is_not_passed(repo):
+    """As when git does not trust the clone and lists nothing."""
+    shutil.rmtree(repo / ".git")
+    result = run(repo, "check_text.sh")
+    assert result.returncode != 0, result.stdout
+
+
 @pytest.mark.parametrize("folder", ["home", "root", "work", "Users"])
 def test_a_path_of_one_machine_is_reported_in_any_file(repo, folder):
     (repo / "notes").write_text(f"`/{folder}/someone/x`\n")
