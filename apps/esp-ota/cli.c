@@ -218,6 +218,9 @@ __attribute__((format(printf, 1, 0))) static int take_log_line(const char *forma
     }
     message += 2;
     if (line[0] == 'W') {
+        if (s_logged[0]) {
+            cli_warn("%s", s_logged);
+        }
         cli_forget_log(); // a warning means that it goes on: an error before it was overcome
         cli_warn("%s", message);
     } else if (!s_logged[0]) {

@@ -355,6 +355,15 @@ static uint32_t read_choice(const struct device *device)
     return records[otadata_active(records)].ota_seq;
 }
 
+// Whether a second try has a better chance: the image itself was not what failed.
+static bool can_go_on(const struct update *u, esp_err_t err)
+{
+    bool is_budget_spent = u->limits.max_bytes > 0 && u->stats.received > u->limits.max_bytes;
+    bool is_image_wrong =
+        err == ESP_ERR_OTA_VALIDATE_FAILED || (err == ESP_ERR_INVALID_SIZE && !is_budget_spent);
+    return u->bytes > 0 && !u->starts_afresh && !is_image_wrong;
+}
+
 static int report_failure(const struct update *u, const struct device *device, esp_err_t err)
 {
     int code;
@@ -373,7 +382,7 @@ static int report_failure(const struct update *u, const struct device *device, e
     if (err == ESP_ERR_OTA_ROLLBACK_INVALID_STATE) {
         cli_say("first keep what runs: esp-ota otadata confirm %s", u->flash);
     }
-    if (u->bytes > 0 && !u->starts_afresh && err != ESP_ERR_OTA_VALIDATE_FAILED) {
+    if (can_go_on(u, err)) {
         cli_say("the same command goes on where this one ended");
     }
     if (err == ESP_ERR_OTA_VALIDATE_FAILED && device->signatures.on_update) {

@@ -139,6 +139,26 @@ def test_not_modified(target, site):
     target.refuses("ESP_ERR_HTTP_NOT_MODIFIED", site.url("status/304"), says="304|not changed|not modified")
 
 
+@pytest.mark.parametrize("path, says", [("nowhere.bin", "localhost:.*404.*URL"), ("status/403", "403.*access"), ("status/429", "429.*later"),
+                                        ("status/503", "503.*later"), ("auth/v2.bin", "401.*asks for a user name")])
+def test_a_status_is_told_with_what_it_means(target, site, path, says):
+    target.refuses("ESP_FAIL", site.url(path), says=says)
+
+
+def test_a_server_without_a_way_to_log_in(target, site):
+    target.refuses("ESP_ERR_NOT_SUPPORTED", site.url("status/401"), says="401.*Basic or Digest")
+
+
+def test_a_retry_tells_its_reason(target, site):
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        result = target.dev.program.failed(*target.dev.update_args(f"https://localhost:{port}/v2.bin", "--cacert", site.ca),
+                                           "--retries", "1", "--retry-delay", "0.1")
+    assert f"warning: localhost:{port}: the connection was refused" in result.stderr, result.shown
+    assert "-1" not in result.stderr and "(1 of 1)" in result.stderr, result.shown
+
+
 @pytest.mark.parametrize("kind", ["auth", "digest"])
 @pytest.mark.parametrize("options", [(), ("--user", f"{USER}:wrong"), ("--user", f"stranger:{PASSWORD}")],
                          ids=["nobody", "wrong password", "wrong user"])
@@ -215,7 +235,10 @@ def test_a_body_announced_longer_than_the_slot(target, site, kind):
 
 @pytest.mark.parametrize("kind", ["chunked", "until-close"])
 def test_a_body_that_turns_out_longer_than_the_slot(target, site, kind):
-    target.refuses("ESP_ERR_INVALID_SIZE", site.url(f"{kind}/" + site.serve(GOOD + bytes(SLOT))), says="fit|room", writes=True)
+    url = site.url(f"{kind}/" + site.serve(GOOD + bytes(SLOT)))
+    target.refuses("ESP_ERR_INVALID_SIZE", url, says="fit|room", writes=True)
+    result = target.dev.program.failed(*target.dev.update_args(url, "--cacert", site.ca))
+    assert "goes on" not in result.stderr, result.shown  # it would end in the same way
 
 
 # ---------------------------------------------------------------------- images

@@ -94,8 +94,10 @@ static bool fits(const struct ota_session *session, uint32_t offset, size_t size
     if (offset <= capacity && size <= capacity - offset) {
         return true;
     }
-    ESP_LOGE(TAG, "%zu bytes at 0x%" PRIx32 " do not fit into %s (%" PRIu32 " bytes)", size, offset,
-             smaller->label, capacity);
+    ESP_LOGE(TAG,
+             "the image has more than %" PRIu32 " bytes and does not fit into %s (%zu more at "
+             "0x%" PRIx32 ")",
+             capacity, smaller->label, size, offset);
     return false;
 }
 

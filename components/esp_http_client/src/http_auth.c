@@ -113,9 +113,11 @@ esp_err_t esp_http_client_add_auth(esp_http_client_handle_t client)
         client->challenge ? choose_scheme(client->challenge) : HTTP_AUTH_TYPE_NONE;
     client->auth_type = type;
     if (type == HTTP_AUTH_TYPE_NONE) {
-        return http_client_fail(client, ESP_ERR_NOT_SUPPORTED,
-                                "%s:%d: HTTP 401 without a Basic or Digest challenge",
-                                client->url.host, client->url.port);
+        return http_client_fail(
+            client, ESP_ERR_NOT_SUPPORTED,
+            "%s:%d: HTTP status 401: the server wants another way to log in than Basic or "
+            "Digest",
+            client->url.host, client->url.port);
     }
     client->digest_answers = type == HTTP_AUTH_TYPE_DIGEST;
     client->authorization_count++;

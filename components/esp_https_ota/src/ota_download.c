@@ -1,11 +1,14 @@
 #include "ota_download.h"
 
+#include <string.h>
+
 #include "esp_log.h"
 
 static const char *TAG = "esp_https_ota";
 
-#define REDIRECTS_DEFAULT      10 // fact: ESP-IDF's max_redirection_count of 0
-#define AUTHORIZATIONS_DEFAULT 10 // fact: ESP-IDF's max_authorization_retries of 0
+#define SERVER_LEN             160 // chosen: room for the host names there are
+#define REDIRECTS_DEFAULT      10  // fact: ESP-IDF's max_redirection_count of 0
+#define AUTHORIZATIONS_DEFAULT 10  // fact: ESP-IDF's max_authorization_retries of 0
 
 struct ota_download_budget ota_download_budget_of(const esp_http_client_config_t *config)
 {
@@ -76,10 +79,30 @@ static esp_err_t follow_redirect(esp_http_client_handle_t client,
     return err == ESP_OK ? leave_response(client) : err;
 }
 
+// Host and port of who answered, which after a redirect is not who was asked. The path stays out: it may be a secret.
+static const char *name_server(esp_http_client_handle_t client, char out[SERVER_LEN])
+{
+    if (esp_http_client_get_url(client, out, SERVER_LEN) != ESP_OK) {
+        return "the server";
+    }
+    char *host = strstr(out, "://");
+    host = host ? host + strlen("://") : out;
+    host[strcspn(host, "/")] = 0;
+    return host;
+}
+
+static bool has_user(esp_http_client_handle_t client)
+{
+    char *user = NULL;
+    return esp_http_client_get_username(client, &user) == ESP_OK && user;
+}
+
 static esp_err_t authenticate(esp_http_client_handle_t client, struct ota_download_budget *budget)
 {
+    char server[SERVER_LEN];
     if (budget->authorizations == 0) {
-        ESP_LOGE(TAG, "the server refuses the credentials (401)");
+        ESP_LOGE(TAG, "%s: HTTP status 401: the user name or password is not right",
+                 name_server(client, server));
         return ESP_FAIL;
     }
     budget->authorizations--;
@@ -88,7 +111,29 @@ static esp_err_t authenticate(esp_http_client_handle_t client, struct ota_downlo
         ESP_LOGE(TAG, "the server asks for credentials (401): %s", esp_err_to_text(err));
         return err;
     }
+    if (!has_user(client)) {
+        ESP_LOGE(TAG, "%s: HTTP status 401: the server asks for a user name and password",
+                 name_server(client, server));
+        return ESP_FAIL;
+    }
     return leave_response(client);
+}
+
+static const char *advise(int status)
+{
+    switch (status) {
+    case 400:
+        return "the server does not accept the request; does it ask for a client certificate?";
+    case HttpStatus_Forbidden:
+        return "the server refuses access to this file";
+    case HttpStatus_NotFound:
+    case 410: // fact: RFC 9110, Gone
+        return "there is no such file; check the URL";
+    case 429: // fact: RFC 6585, Too Many Requests
+        return "the server wants fewer requests; try again later";
+    default:
+        return status >= 500 ? "the server has a problem; try again later" : "no image to download";
+    }
 }
 
 // ESP_OK: the body is the file or a part of it; ESP_ERR_NOT_FINISHED: send another request; else the verdict.
@@ -99,6 +144,7 @@ static esp_err_t judge_status(esp_http_client_handle_t client, struct ota_downlo
         status == HttpStatus_RangeNotSatisfiable) {
         return ESP_OK;
     }
+    char server[SERVER_LEN];
     esp_err_t err = ESP_FAIL;
     if (is_redirect(status)) {
         err = follow_redirect(client, budget);
@@ -112,7 +158,7 @@ static esp_err_t judge_status(esp_http_client_handle_t client, struct ota_downlo
         ESP_LOGI(TAG, "the server's image has not changed (304)");
         return ESP_ERR_HTTP_NOT_MODIFIED;
     }
-    ESP_LOGE(TAG, "the server answers with HTTP status %d; no image to download", status);
+    ESP_LOGE(TAG, "%s: HTTP status %d: %s", name_server(client, server), status, advise(status));
     return ESP_FAIL;
 }
 

@@ -227,7 +227,8 @@ esp_err_t ota_response_accept(struct ota_source *s)
         return ESP_ERR_NOT_ALLOWED;
     case HttpStatus_RangeNotSatisfiable:
         if (!has_asked_range) {
-            ESP_LOGE(TAG, "the server refuses the request (416)");
+            ESP_LOGE(TAG, "the server says it has no such part of the file (416), although all of "
+                          "it was asked for");
             return ESP_ERR_HTTP_RANGE_NOT_SATISFIABLE;
         }
         ESP_LOGW(TAG, "the server has no such range of the file any more (416)");

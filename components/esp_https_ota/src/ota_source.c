@@ -334,6 +334,18 @@ static bool is_hopeless(struct ota_source *s, esp_err_t err)
     return !is_worth_retrying(s, err) && !has_choice;
 }
 
+static void warn_of_retry(const struct ota_source *s, esp_err_t err)
+{
+    if (s->entity.total < 0) { // nothing came yet
+        ESP_LOGW(TAG, "%s; trying again in %" PRIu32 " ms (%d of %d)", esp_err_to_text(err),
+                 s->wait_ms, s->failures, s->limits.max_retries);
+        return;
+    }
+    ESP_LOGW(TAG, "%s at byte %lld of %lld; trying again in %" PRIu32 " ms (%d of %d)",
+             esp_err_to_text(err), (long long)s->position, (long long)s->entity.total, s->wait_ms,
+             s->failures, s->limits.max_retries);
+}
+
 // Decides what a failed attempt means: IN_PROGRESS, try again later; else the error itself.
 static esp_err_t note_failure(struct ota_source *s, esp_err_t err, bool can_retry)
 {
@@ -347,9 +359,7 @@ static esp_err_t note_failure(struct ota_source *s, esp_err_t err, bool can_retr
     s->wait_began = xTaskGetTickCount();
     s->is_waiting = true;
     s->retries++;
-    ESP_LOGW(TAG, "%s at byte %lld of %lld; trying again in %" PRIu32 " ms (%d of %d)",
-             esp_err_to_text(err), (long long)s->position, (long long)s->entity.total, s->wait_ms,
-             s->failures, s->limits.max_retries);
+    warn_of_retry(s, err);
     close_response(s);
     doubt_file(s);
     go_to_next_mirror(s);
@@ -492,7 +502,12 @@ static esp_err_t end_response(struct ota_source *s, bool *is_end)
 static esp_err_t note_stall(struct ota_source *s)
 {
     s->owed_bytes = (int64_t)s->limits.min_rate * s->limits.min_rate_window_ms / 1000;
-    return note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true);
+    esp_err_t err = note_failure(s, ESP_ERR_HTTP_READ_TIMEOUT, true);
+    if (err == ESP_ERR_HTTP_READ_TIMEOUT) {
+        ESP_LOGE(TAG, "the server fell silent, or was too slow, at byte %lld",
+                 (long long)s->position);
+    }
+    return err;
 }
 
 static esp_err_t note_silence(struct ota_source *s)

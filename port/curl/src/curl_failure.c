@@ -214,7 +214,8 @@ static const struct refusal s_refusals[] = {
      "the signature on the server's certificate is wrong; a CA with the same name and another "
      "key?"},
     {X509_V_ERR_HOSTNAME_MISMATCH, ESP_TLS_FLAG_NAME_MISMATCH,
-     "the server's certificate is for another name; use the name in it, or set common_name"},
+     "the server's certificate is for another name; use the name in it (or, in a program, set "
+     "common_name)"},
 };
 
 static esp_err_t refuse(struct http_transport *transport, const struct refusal *refusal)
