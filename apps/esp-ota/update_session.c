@@ -432,6 +432,10 @@ int update_session_run(struct update *u, struct device *device)
     if (u->trust.count > 0 && !record_policy(&u->trust, &u->policy)) {
         return CLI_FAILED;
     }
+    if (device->slots.otadata.size == 0) { // better known now than after the download
+        ESP_LOGE(TAG, "%s has no otadata partition: no update could be chosen to boot", u->flash);
+        return update_session_report(u, device, ESP_ERR_NOT_FOUND);
+    }
     if (update_is_folder(u->url)) {
         return update_release_run(u, device);
     }

@@ -45,6 +45,15 @@ def test_wrong_usage_changes_nothing(program, dev, options, said):
     assert dev.flash.read_bytes() == before
 
 
+def test_a_device_without_otadata_is_not_updated_in_vain(program, device, ca):
+    table = "nvs, data, nvs, 0x9000, 0x4000,\nfactory, app, factory, 0x10000, 1M,\nota_0, app, ota_0, 0x110000, 1M,\nota_1, app, ota_1, 0x210000, 1M,\n"
+    dev = device(table=table, factory=program.firmware("v1.bin"))
+    before = dev.flash.read_bytes()
+    result = program.failed("update", "--flash", dev.flash, "--cacert", ca, URL, "--json")
+    assert json.loads(result.stdout)["result"] == "ESP_ERR_NOT_FOUND" and "no otadata partition" in result.stderr, result.shown
+    assert dev.flash.read_bytes() == before
+
+
 @pytest.mark.parametrize("option", ["--cacert", "--crlfile", "--key-password-file", "--user"])
 def test_a_file_that_is_missing_is_named(program, dev, ca, option):
     value = "@absent" if option == "--user" else "absent"

@@ -71,6 +71,24 @@ def test_a_signal_in_the_middle(dev, site, number):
     still_boots_and_updates(dev, site)
 
 
+def test_ctrl_c_while_connecting_does_not_wait_for_the_timeout(dev):
+    """The server takes the connection and says nothing: no TLS, no answer."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        pytest.skip("started with this signal ignored, as under nohup")
+    before = dev.all_but()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://localhost:{listener.getsockname()[1]}/v2.bin"
+        command = [dev.program.path, *dev.update_args(url, "--system-ca", "--timeout", "600", "--json")]
+        process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        connection, _ = listener.accept()
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=LIMIT_SECONDS)
+        connection.close()
+    assert process.returncode == 1 and json.loads(output)["result"] == "ESP_ERR_NOT_FINISHED", errors
+    assert "interrupted" in errors and "trying again" not in errors, errors
+    assert dev.all_but() == before
+
+
 def test_a_second_update_of_the_same_device_is_refused_meanwhile(dev, site):
     with Running(dev, site):
         result = dev.program.failed(*dev.update_args(site.url(site.serve(GOOD, "other.bin")), "--cacert", site.ca))

@@ -89,6 +89,15 @@ esp_err_t esp_http_client_set_head_limits(esp_http_client_handle_t client, size_
 esp_err_t esp_http_client_set_idle_work(esp_http_client_handle_t client,
                                         bool (*work)(void *context), void *context);
 
+/**
+ * Ends waiting early: for the connection and for the answer's head, then with ESP_ERR_HTTP_EAGAIN. A read is not asked: its
+ * timeout may be short, as what came stays.
+ * @param is_cancelled  asked at least four times a second; must not use the client. NULL: never. Counts from the next request on.
+ * Errors: ESP_ERR_INVALID_ARG (NULL client).
+ */
+esp_err_t esp_http_client_set_cancel(esp_http_client_handle_t client,
+                                     bool (*is_cancelled)(void *context), void *context);
+
 /** Bytes a read should ask for, so that reading costs little more than copying them; 0: any. */
 size_t esp_http_client_get_preferred_read_len(esp_http_client_handle_t client);
 

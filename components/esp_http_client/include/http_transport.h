@@ -103,6 +103,10 @@ struct http_request {
      *  may be more, so look for bytes and call again; false: nothing to do. Must not use the transport. NULL: none. */
     bool (*idle_work)(void *context);
     void *idle_context;
+    /** Asked while the transport waits to be connected or for the answer's head, at least four times a second: true ends the
+     *  wait as its timeout would. Must not use the transport. NULL: never. */
+    bool (*is_cancelled)(void *context);
+    void *cancel_context;
     size_t head_len_max;   // bytes of the answer's heads, line ends included; 0: no limit
     size_t head_count_max; // their fields; 0: no limit
 };

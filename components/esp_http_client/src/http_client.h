@@ -47,6 +47,8 @@ struct esp_http_client {
     bool speaks_http2;    // offered to servers
     bool (*idle_work)(void *context);
     void *idle_context;
+    bool (*is_cancelled)(void *context);
+    void *cancel_context;
     size_t head_len_max;
     size_t head_count_max;
     int redirect_count;

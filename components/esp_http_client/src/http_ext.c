@@ -127,6 +127,17 @@ esp_err_t esp_http_client_set_idle_work(esp_http_client_handle_t client,
     return ESP_OK;
 }
 
+esp_err_t esp_http_client_set_cancel(esp_http_client_handle_t client,
+                                     bool (*is_cancelled)(void *context), void *context)
+{
+    if (!client) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    client->is_cancelled = is_cancelled;
+    client->cancel_context = context;
+    return ESP_OK;
+}
+
 size_t esp_http_client_get_preferred_read_len(esp_http_client_handle_t client)
 {
     return client ? client->ops->read_len_preferred : 0;

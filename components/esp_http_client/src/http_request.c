@@ -85,6 +85,8 @@ static esp_err_t begin_request(struct esp_http_client *client, int write_len)
         .offer_http2 = client->speaks_http2,
         .idle_work = client->idle_work,
         .idle_context = client->idle_context,
+        .is_cancelled = client->is_cancelled,
+        .cancel_context = client->cancel_context,
         .head_len_max = client->head_len_max,
         .head_count_max = client->head_count_max,
     };

@@ -126,6 +126,10 @@ static esp_err_t open_source(struct ota_update *update, const esp_https_ota_conf
     if (err == ESP_OK) {
         err = esp_http_client_set_idle_work(client, erase_while_waiting, update);
     }
+    if (err == ESP_OK && config->ext) {
+        err = esp_http_client_set_cancel(client, config->ext->is_cancelled,
+                                         config->ext->cancel_context);
+    }
     if (err == ESP_OK && config->http_client_init_cb) {
         err = config->http_client_init_cb(client);
     }

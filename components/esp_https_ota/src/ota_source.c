@@ -238,11 +238,21 @@ static esp_err_t check_received(const struct ota_source *s)
     return ESP_OK;
 }
 
+static bool is_cancelled(const struct ota_source *s)
+{
+    return s->limits.is_cancelled && s->limits.is_cancelled(s->limits.cancel_context);
+}
+
+static esp_err_t end_cancelled(void)
+{
+    ESP_LOGW(TAG, "the update was cancelled");
+    return ESP_ERR_NOT_FINISHED;
+}
+
 static esp_err_t check_limits(const struct ota_source *s)
 {
-    if (s->limits.is_cancelled && s->limits.is_cancelled(s->limits.cancel_context)) {
-        ESP_LOGW(TAG, "the update was cancelled");
-        return ESP_ERR_NOT_FINISHED;
+    if (is_cancelled(s)) {
+        return end_cancelled();
     }
     if (s->limits.deadline_ms > 0 && ms_since(s->began) >= s->limits.deadline_ms) {
         ESP_LOGE(TAG, "the update was not complete after %" PRIu32 " ms", s->limits.deadline_ms);
@@ -415,6 +425,9 @@ static esp_err_t open_response(struct ota_source *s, bool can_retry)
     err = request_response(s);
     if (err == ESP_OK || err == ESP_ERR_INVALID_RESPONSE) {
         return err;
+    }
+    if (is_cancelled(s)) { // that may be why there was no answer
+        return end_cancelled();
     }
     return note_failure(s, err, can_retry);
 }

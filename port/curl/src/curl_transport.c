@@ -94,7 +94,15 @@ static void wait_for_network(struct http_transport *transport, int wait_ms)
     curl_multi_poll(transport->multi, NULL, 0, has_worked ? 0 : wait_ms, NULL);
 }
 
-/* Runs curl until `reached`, the end of the transfer, or for wait_ms (-1: no limit). false: the time is over. */
+#define CANCEL_SLICE_MS 250 // fact: http_transport.h promises four questions a second
+
+static bool is_cancelled(const struct http_request *request)
+{
+    return request->is_cancelled && request->is_cancelled(request->cancel_context);
+}
+
+/* Runs curl until `reached`, the end of the transfer, or for wait_ms (-1: no limit). false: the time is over, or the wait was
+ * cancelled. */
 static bool run_until(struct http_transport *transport,
                       bool (*reached)(const struct http_transport *transport), int wait_ms)
 {
@@ -105,10 +113,10 @@ static bool run_until(struct http_transport *transport,
             return true;
         }
         int64_t left = wait_ms < 0 ? 1000 : deadline - now_ms();
-        if (left <= 0) {
+        if (left <= 0 || is_cancelled(&transport->request)) {
             return false;
         }
-        wait_for_network(transport, (int)left);
+        wait_for_network(transport, (int)(left < CANCEL_SLICE_MS ? left : CANCEL_SLICE_MS));
     }
 }
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "esp_http_client.h"
+#include "esp_http_client_ext.h"
 #include "https_server.h"
 #include "proxy_server.h"
 
@@ -381,6 +382,26 @@ static void waiting_for_an_answer_ends_with_the_timeout(void **state)
     esp_http_client_cleanup(client);
 }
 
+static bool is_third_question(void *context)
+{
+    return ++*(int *)context >= 3;
+}
+
+static void waiting_for_an_answer_can_be_cancelled(void **state)
+{
+    int questions = 0;
+    (void)state;
+    esp_http_client_handle_t client = client_of("/silent");
+    esp_http_client_set_timeout_ms(client, 60000);
+    assert_int_equal(esp_http_client_open(client, 0), ESP_OK);
+    esp_http_client_close(client);
+    assert_int_equal(esp_http_client_set_cancel(client, is_third_question, &questions), ESP_OK);
+    assert_int_equal(esp_http_client_open(client, 0), ESP_OK);
+    assert_int_equal(esp_http_client_fetch_headers(client), -ESP_ERR_HTTP_EAGAIN);
+    assert_true(questions >= 3);
+    esp_http_client_cleanup(client);
+}
+
 static void a_stalled_body_times_out_and_may_go_on(void **state)
 {
     char buffer[100];
@@ -551,6 +572,7 @@ int main(void)
         SERVED(digest_challenge_is_answered),
         SERVED(wrong_digest_credentials_end_after_the_allowed_rounds),
         SERVED(waiting_for_an_answer_ends_with_the_timeout),
+        SERVED(waiting_for_an_answer_can_be_cancelled),
         SERVED(a_stalled_body_times_out_and_may_go_on),
         SERVED(bytes_that_are_not_http_are_refused),
         SERVED(a_refused_connection_says_so),
