@@ -355,6 +355,24 @@ static uint32_t read_choice(const struct device *device)
     return records[otadata_active(records)].ota_seq;
 }
 
+// The library names the field of its configuration; here it came from an option.
+static void name_option(const struct update *u)
+{
+    const struct {
+        const char *field;
+        const char *option;
+        const char *value;
+    } ORIGINS[] = {{"client_key_pem", "--key", u->key_file},
+                   {"client_cert_pem", "--cert", u->cert_file},
+                   {"cert_pem", "--cacert", u->ca_file}};
+    for (size_t i = 0; i < sizeof(ORIGINS) / sizeof(ORIGINS[0]); i++) {
+        if (ORIGINS[i].value && strstr(cli_failure(), ORIGINS[i].field)) {
+            cli_say("%s came from %s %s", ORIGINS[i].field, ORIGINS[i].option, ORIGINS[i].value);
+            return;
+        }
+    }
+}
+
 // Whether a second try has a better chance: the image itself was not what failed.
 static bool can_go_on(const struct update *u, esp_err_t err)
 {
@@ -379,6 +397,7 @@ static int report_failure(const struct update *u, const struct device *device, e
         cli_print_json(update_session_json(u, err));
         return code;
     }
+    name_option(u);
     if (err == ESP_ERR_OTA_ROLLBACK_INVALID_STATE) {
         cli_say("first keep what runs: esp-ota otadata confirm %s", u->flash);
     }
