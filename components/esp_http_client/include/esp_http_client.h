@@ -10,7 +10,9 @@
 
 #include "esp_err.h"
 #include "esp_event.h"
+#include "esp_heap_caps.h" // with esp_system.h: in ESP-IDF FreeRTOS.h brings both, and applications rely on that
 #include "esp_key_config.h"
+#include "esp_system.h"
 #include "freertos/FreeRTOS.h"
 #include "sdkconfig.h"
 

@@ -169,21 +169,21 @@ esp_err_t esp_https_ota(const esp_http_client_config_t *config) ESP_MUST_CHECK;
 #ifdef __cplusplus
 } // extern "C"
 
-inline esp_err_t esp_https_ota(const esp_https_ota_config_t *config)
+// Applications include this header inside an extern "C" block of their own, too. Only what is a configuration of v5 or derived from
+// one finds this overload, so NULL, nullptr and assignments to function pointers of either kind mean one function.
+extern "C++" {
+template <typename Config> auto esp_https_ota(Config *config) -> decltype(esp_https_ota_run(config))
 {
     return esp_https_ota_run(config);
 }
-
-inline esp_err_t esp_https_ota(decltype(nullptr))
-{
-    return ESP_ERR_INVALID_ARG;
 }
 #else
-#define esp_https_ota(config)                                                                      \
-    _Generic((config),                                                                             \
+// Variadic, because the commas of a compound literal's initialiser separate arguments of a macro.
+#define esp_https_ota(...)                                                                         \
+    _Generic((__VA_ARGS__),                                                                        \
         const esp_https_ota_config_t *: esp_https_ota_run,                                         \
         esp_https_ota_config_t *: esp_https_ota_run,                                               \
-        default: esp_https_ota)(config)
+        default: esp_https_ota)(__VA_ARGS__)
 #endif
 
 #if defined(CONFIG_ESP_HTTPS_OTA_ALLOW_HTTP) || defined(CONFIG_OTA_ALLOW_HTTP)
