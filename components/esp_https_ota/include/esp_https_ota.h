@@ -106,9 +106,10 @@ esp_err_t esp_https_ota_begin(const esp_https_ota_config_t *ota_config,
  *         ESP_ERR_OTA_SMALL_SEC_VER: anti-rollback, a smaller secure version than the device's;
  *         ESP_ERR_OTA_VALIDATE_FAILED: not an image, or a damaged packed one; ESP_ERR_OTA_SPI_MODE_MISMATCH;
  *         ESP_ERR_INVALID_SIZE: larger than the partition, or than max_bytes; ESP_ERR_HTTP_READ_TIMEOUT, ESP_ERR_HTTP_CONNECT,
- *         ESP_FAIL: retries are used up, or called after the image was complete; ESP_ERR_INVALID_RESPONSE: the file keeps
- *         changing; ESP_ERR_TIMEOUT: the deadline; ESP_ERR_NOT_FINISHED: cancelled; or the error of decrypt_cb,
- *         esp_ota_resume() or esp_ota_write(). After an error call esp_https_ota_abort().
+ *         ESP_FAIL: retries are used up, the connection breaks off each time and the server serves no ranges, or called after the
+ *         image was complete; ESP_ERR_INVALID_RESPONSE: the file keeps changing; ESP_ERR_TIMEOUT: the deadline;
+ *         ESP_ERR_NOT_FINISHED: cancelled; or the error of decrypt_cb, esp_ota_resume() or esp_ota_write(). After an error
+ *         call esp_https_ota_abort().
  * Cut: the boot choice is as before.
  */
 esp_err_t esp_https_ota_perform(esp_https_ota_handle_t https_ota_handle) ESP_MUST_CHECK;
