@@ -14,7 +14,6 @@
 #include "esp_ota_ops.h"
 #include "esp_spi_flash.h"
 #include "esp_wifi.h"
-#include "tcpip_adapter.h"
 
 static const char *TAG = "thermostat";
 static EventGroupHandle_t s_wifi;

@@ -9,6 +9,7 @@
 #include "esp_event.h"
 #include "esp_netif.h"
 #include "esp_wifi_types.h"
+#include "tcpip_adapter.h" // applications of that time find it here
 
 #ifdef __cplusplus
 extern "C" {
