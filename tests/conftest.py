@@ -104,6 +104,6 @@ def espsecure():
 
 
 @pytest.fixture(scope="session")
-def judge_python():
+def judge_python(espsecure):  # without PyPI there is a python, but nothing in it
     """Python with the judges' libraries."""
     return judge("python")
