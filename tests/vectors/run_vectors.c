@@ -93,9 +93,14 @@ static void run_row(struct run *run, const struct vector_row *row)
         return;
     }
     char why[VECTOR_WHY_LEN] = "";
-    if (kind->handler(row, why)) {
+    bool is_right = kind->handler(row, why);
+    const char *misread = vector_take_misread();
+    if (is_right && !misread) {
         run->tally.passed++;
         return;
+    }
+    if (misread) {
+        (void)snprintf(why, sizeof(why), "parameter %s is no number", misread);
     }
     run->tally.failed++;
     printf("WRONG %s, kind %s, params \"%s\": expected \"%s\", got \"%s\"\n", row->path, row->kind,

@@ -180,6 +180,13 @@ static void fails_on_a_manifest_without_rows(void **state)
     assert_int_equal(run_manifest(HEADING), 1);
 }
 
+static void names_a_parameter_that_is_no_number(void **state)
+{
+    (void)state;
+    assert_int_equal(run_manifest(HEADING "t.bin\tpartition_table\tflash_size=4MB\tok\n"), 1);
+    assert_output_has("got \"parameter flash_size is no number\"");
+}
+
 static void names_the_line_that_is_no_row(void **state)
 {
     (void)state;
@@ -269,6 +276,7 @@ int main(void)
         cmocka_unit_test(names_kinds_that_are_not_built_and_counts_them_as_skipped),
         cmocka_unit_test(fails_when_only_skipped_rows_were_found),
         cmocka_unit_test(fails_on_a_manifest_without_rows),
+        cmocka_unit_test(names_a_parameter_that_is_no_number),
         cmocka_unit_test(names_the_line_that_is_no_row),
         cmocka_unit_test(a_row_in_the_first_line_is_no_heading),
         cmocka_unit_test(says_that_a_file_is_no_manifest),
