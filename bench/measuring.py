@@ -111,7 +111,7 @@ class Bench:
         data = bytearray(image.read_bytes())
         for at in range(start, len(data), step):
             data[at] ^= 0x55
-        path = self.folder / "mostly.bin"
+        path = self.folder / f"mostly-{start}-{step}.bin"
         path.write_bytes(data)
         return path
 

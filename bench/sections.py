@@ -15,6 +15,7 @@ PARTS = ("W25Q32JV", "W25Q64JV", "W25Q128JV", "GD25Q32", "MX25L6406E", "MX25UM25
 WIDE, GOOD, NARROW, FAR = "5MB/s, 2 ms, 64 KiB", "500 KB/s, 20 ms, 32 KiB", "500 KB/s, 10 ms, 5.7 KiB", "500 KB/s, 20 ms, 5.7 KiB"
 BLANK, ERASED, FIFTH, SCATTERED, EARLY = ("W25Q32JV, " + what for what in (
     "blank slot", "slot erased since power-on", "the last fifth changed", "every fifth sector changed", "1 s handshake, erased meanwhile"))
+SETTLED = ", no write was ever cut"
 LINKS = {WIDE: ("5MB/s,2ms,65536", ("--buffer", "32768")),
          GOOD: ("500KB/s,20ms,32KB", ("--buffer", "32768")),
          NARROW: ("500KB/s,10ms,5760B", ("--buffer", "1024")),
@@ -73,10 +74,13 @@ def modelled(bench, _):
             rows[f"{part}, {title}"] = rehearsed(bench, old, new, "--part", part, "--link", f"{link},handshake=0s", "--slot", "other", *extra)
     link = ("--link", LINKS[WIDE][0] + ",handshake=0s", "--buffer", "32768")
     length = new.stat().st_size
-    rows[BLANK] = rehearsed(bench, old, new, "--slot", "blank", *link)
+    fifth = bench.mostly_like(new, length // 5 * 4 // 4096 * 4096, 4096)
+    scattered = bench.mostly_like(new, 4 * 4096, 5 * 4096)
     rows[ERASED] = rehearsed(bench, old, new, "--slot", "erased", *link)
-    rows[FIFTH] = rehearsed(bench, bench.mostly_like(new, length // 5 * 4 // 4096 * 4096, 4096), new, *link)
-    rows[SCATTERED] = rehearsed(bench, bench.mostly_like(new, 4 * 4096, 5 * 4096), new, *link)
+    for settled, options in (("", ()), (SETTLED, ("--settled",))):
+        rows[BLANK + settled] = rehearsed(bench, old, new, "--slot", "blank", *link, *options)
+        rows[FIFTH + settled] = rehearsed(bench, fifth, new, *link, *options)
+        rows[SCATTERED + settled] = rehearsed(bench, scattered, new, *link, *options)
     early = ("--link", LINKS[WIDE][0] + ",handshake=1s", "--buffer", "32768", "--slot", "other")
     rows[EARLY] = rehearsed(bench, old, new, "--erase-early", "1MB", *early)
     return rows

@@ -27,6 +27,7 @@ enum {
     OPT_BUFFER,
     OPT_SLOT,
     OPT_ERASE_EARLY,
+    OPT_SETTLED,
     OPT_WORST,
     OPT_REPORT
 };
@@ -40,6 +41,7 @@ static const struct option OPTIONS[] = {
     {"buffer", required_argument, NULL, OPT_BUFFER},
     {"slot", required_argument, NULL, OPT_SLOT},
     {"erase-early", required_argument, NULL, OPT_ERASE_EARLY},
+    {"settled", no_argument, NULL, OPT_SETTLED},
     {"worst", no_argument, NULL, OPT_WORST},
     {"report", required_argument, NULL, OPT_REPORT},
     {"json", no_argument, NULL, CLI_OPTION_JSON},
@@ -217,6 +219,9 @@ static int take_option(struct request *request, int option)
                    : cli_usage("--slot %s: write old, blank, erased or other", optarg);
     case OPT_ERASE_EARLY:
         return take_size("erase-early", 1024u * 1024, &plan->erase_early);
+    case OPT_SETTLED:
+        plan->is_settled = true;
+        return CLI_DONE;
     case OPT_WORST:
         plan->is_worst_case = true;
         return CLI_DONE;
@@ -332,8 +337,8 @@ const struct cli_command rehearse_command = {
     .usage =
         "rehearse --old OLD.bin --new NEW.bin [--patch FILE] [--part NAME]\n"
         "                       [--link RATE,ROUND-TRIP,WINDOW] [--buffer SIZE]\n"
-        "                       [--slot old|blank|erased|other] [--erase-early SIZE] [--worst]\n"
-        "                       [--report FILE.html] [--json]",
+        "                       [--slot old|blank|erased|other] [--settled] [--erase-early SIZE]\n"
+        "                       [--worst] [--report FILE.html] [--json]",
     .help =
         "Runs the update code against a flash chip and a network link in virtual time, and "
         "ESP-IDF's algorithm beside it.\n\n"
@@ -353,6 +358,9 @@ const struct cli_command rehearse_command = {
         "(blank), nothing since\n"
         "                     the application erased it in this life (erased), something else "
         "(other)\n"
+        "  --settled          the application says that no power cut ever met a write to the slot: "
+        "sectors that are blank\n"
+        "                     or right are used as they are\n"
         "  --erase-early SIZE erase so much of the slot while connecting, before the image's "
         "header is seen\n"
         "  --worst            the longest times of the data sheet instead of the typical ones\n"

@@ -26,6 +26,7 @@ struct rehearse_plan {
     uint32_t buffer_size; // bytes of the download buffer
     uint32_t erase_early; // bytes to erase while connecting
     enum rehearse_slot slot;
+    bool is_settled; // the application says that no write to it was ever cut
 };
 
 enum rehearse_activity {

@@ -288,7 +288,9 @@ bool rehearse_ours(const struct rehearse_plan *plan, struct rehearse_result *res
                                      .cert_pem = "the modelled link has no TLS",
                                      .buffer_size = (int)plan->buffer_size,
                                      .transport = sim_link_transport(set.link)};
-    esp_https_ota_ext_t ext = {.max_retries = -1, .erase_before_header = plan->erase_early};
+    esp_https_ota_ext_t ext = {.max_retries = -1,
+                               .erase_before_header = plan->erase_early,
+                               .slot_is_settled = plan->is_settled};
     esp_https_ota_config_t config = {.http_config = &http, .ota_resumption = true, .ext = &ext};
     set.heap_before = heap_in_use();
     struct update update = {.memory = (uint32_t)esp_delta_class_memory(ESP_DELTA_64K)};

@@ -34,6 +34,7 @@ struct request {
 enum {
     OPT_KEEP = 256,
     OPT_RAM,
+    OPT_NO_STREAMS,
     OPT_COMPRESS,
     OPT_KEY,
     OPT_PASSPHRASE_FILE,
@@ -53,7 +54,7 @@ enum {
         "json", no_argument, NULL, CLI_OPTION_JSON                                                 \
     }
 #define BUILDING_OPTIONS                                                                           \
-    {"ram", required_argument, NULL, OPT_RAM},                                                     \
+    {"ram", required_argument, NULL, OPT_RAM}, {"no-streams", no_argument, NULL, OPT_NO_STREAMS},  \
     {                                                                                              \
         "compress", required_argument, NULL, OPT_COMPRESS                                          \
     }
@@ -125,6 +126,9 @@ static int take_option(int option, struct request *r)
         return take_number("keep", 0, KEEP_MAX, &r->keep);
     case OPT_RAM:
         return take_class(r);
+    case OPT_NO_STREAMS:
+        r->wish.excludes_streams = true;
+        return CLI_DONE;
     case OPT_COMPRESS:
         return take_compress(r);
     case OPT_KEY:
@@ -384,6 +388,8 @@ const struct cli_command release_add_command = {
         "  --ram 4K|16K|64K|none\n"
         "                    memory that devices may spend on a patch; once or more. 16K if not "
         "given\n"
+        "  --no-streams      patches do not look into compressed pages: for devices built without "
+        "that part\n"
         "  --compress gzip|zstd|none\n"
         "                    forms of the whole image; once or more. Both if not given\n"
         "  --rollout PERCENT of the devices that are offered it; 100 if not given\n"
@@ -522,7 +528,8 @@ const struct cli_command release_remove_command = {
     .usage = "release remove DIR VERSION [--key KEY]... [OPTIONS]",
     .help = "VERSION may also be the beginning (8 digits or more) of the image's SHA-256. Files "
             "stay until release prune.\n\n"
-            "  --ram CLASS, --compress KIND, --key KEY, --passphrase-file F, --serial N, --json\n"
+            "  --ram CLASS, --no-streams, --compress KIND, --key KEY, --passphrase-file F, "
+            "--serial N, --json\n"
             "                    as of release add\n\n"
             "example:  esp-ota release remove public/esp32 2.0.1 --key release.pem\n",
     .run = run_remove,

@@ -116,13 +116,14 @@ static bool add_packed(struct release_folder *folder, enum esp_ota_release_kind 
 
 static bool add_patch(struct release_folder *folder, const json_t *from, const char *stem,
                       const struct cli_bytes *old_file, const struct cli_bytes *image,
-                      enum esp_delta_class ram_class, size_t limit)
+                      const struct release_wish *wish, uint32_t index, size_t limit)
 {
     struct delta_file base = {old_file->bytes, old_file->len};
     struct delta_file target = {image->bytes, image->len};
     struct esp_delta_patch header;
     struct cli_bytes patch = {0};
-    esp_err_t err = delta_encode(&base, &target, ram_class, true, &patch.bytes, &patch.len, NULL);
+    esp_err_t err = delta_encode(&base, &target, wish->classes[index], !wish->excludes_streams,
+                                 &patch.bytes, &patch.len, NULL);
     if (err == ESP_OK) {
         err = esp_delta_patch_parse(patch.bytes, patch.len, &header);
     }
@@ -167,7 +168,7 @@ static bool add_patches(struct release_folder *folder, const struct release_wish
                        word_of(release_text(from, "version"), old_version),
                        word_of(release_text(folder->index, "version"), version),
                        CLASS_NAMES[wish->classes[i]]); // it fits
-        is_added = add_patch(folder, from, stem, &old_file, image, wish->classes[i], limit);
+        is_added = add_patch(folder, from, stem, &old_file, image, wish, i, limit);
     }
     free(old_file.bytes);
     return is_added;

@@ -10,6 +10,7 @@
 struct release_wish {
     enum esp_delta_class classes[RELEASE_CLASS_MAX];
     uint32_t class_count;
+    bool excludes_streams;
     bool makes_gzip;
     bool makes_zstd;
 };

@@ -109,6 +109,14 @@ def test_of_a_slot_that_holds_the_image_only_the_beginning_is_erased(rehearse, i
     assert same["ours"]["seconds"] < rehearse("--slot", "other")["ours"]["seconds"]
 
 
+def test_where_no_write_was_ever_cut_what_is_blank_or_right_is_used_as_it_is(rehearse, images):
+    blank = rehearse("--slot", "blank", "--settled")["ours"]
+    assert blank["erased_bytes"] == 2 * 4096  # the boot record's and the journal's
+    assert blank["programmed_bytes"] >= SIZE
+    same = rehearse("--settled", old=images[1])["ours"]
+    assert same["programmed_bytes"] < SIZE / 2  # but the first unit
+
+
 def test_a_sector_is_erased_at_most_once_but_for_the_journal(rehearse):
     answer = rehearse("--slot", "other")
     ours, theirs = answer["ours"]["wear"], answer["esp_idf"]["wear"]

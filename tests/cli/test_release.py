@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 
 import pytest
 
@@ -244,6 +245,19 @@ def test_what_is_no_release_or_no_folder_is_told(pub):
 def test_wrong_usage(pub, arguments):
     assert pub.run("release", *arguments).returncode == 2
     assert not (pub.folder / "pub").exists()
+
+
+def test_devices_without_the_code_for_streams_get_patches_without(pub):
+    page = gzip.compress(b"".join(b"<p>%d</p>" % (i * i) for i in range(6000)), mtime=0)
+    other = gzip.compress(b"<p>new</p>" + b"".join(b"<p>%d</p>" % (i * i) for i in range(6000)), mtime=0)
+    for version, data in (("1.0.0", page), ("2.0.0", other)):
+        (pub.folder / f"v{version[0]}.bin").write_bytes(image(first=descriptor(version=version) + PAYLOAD[:20_000] + data + bytes(-len(data) % 16)))
+    for options, has_streams in ((), True), (("--no-streams",), False):
+        shutil.rmtree(pub.folder / "pub", ignore_errors=True)
+        for number in 1, 2:
+            pub.done("release", "add", "pub", f"v{number}.bin", "--ram", "64K", *options)
+        patch, = [file["name"] for file in index(pub)["files"] if file["kind"] == "patch"]
+        assert pub.json("delta", "info", f"pub/{patch}")["streams"] is has_streams
 
 
 def test_forms_and_classes_are_chosen(pub):

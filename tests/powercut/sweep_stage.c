@@ -76,12 +76,13 @@ void sweep_make_stage(void)
                                    .size = BOOTLOADER_SIZE,
                                    .before = s_old_bootloader,
                                    .after = s_new_bootloader};
-    s_table = (struct target){.label = "table",
-                              .type = ESP_PARTITION_TYPE_PARTITION_TABLE,
-                              .address = TABLE_AT,
-                              .size = FLASH_SECTOR_SIZE,
-                              .before = {"old", s_old_table, sizeof(s_old_table)},
-                              .after = {"new", s_new_table, sizeof(s_new_table)}};
+    s_table =
+        (struct target){.label = "table",
+                        .type = ESP_PARTITION_TYPE_PARTITION_TABLE,
+                        .address = TABLE_AT,
+                        .size = FLASH_SECTOR_SIZE,
+                        .before = {.name = "old", .bytes = s_old_table, .len = sizeof(s_old_table)},
+                        .after = {.name = "new", .bytes = s_new_table, .len = sizeof(s_new_table)}};
 }
 
 // ----------------------------------------------------------------------- the device

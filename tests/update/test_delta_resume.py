@@ -7,6 +7,7 @@ import pytest
 from esp_ota import EncryptedDevice, slots_csv
 from hostile import CUT, HostileServer, head, honest, steps
 from images import descriptor, filler, image
+from signing import Key
 
 SECTOR, TAIL = 4096, 8192
 PAYLOAD = filler("payload", 100_000)
@@ -39,19 +40,24 @@ def dev(request, program, device, old):
     return device(factory=old) if request.param == "plain" else EncryptedDevice(program, "dev", factory=old)
 
 
+@pytest.fixture(scope="module")
+def key(tmp_path_factory):
+    return Key(tmp_path_factory.mktemp("keys"), "signer")
+
+
 def lead(patch, etag='"one"'):
     """Nearly all of it, and then the end of the connection."""
     count = len(patch) * 15 // 16
     return steps(head("200 OK", f"Content-Length: {len(patch)}", f"ETag: {etag}", "Accept-Ranges: bytes") + patch[:count], CUT)
 
 
-def stopped(dev, server, certs):
-    run = dev.program.failed(*dev.update_args(server.url(), "--cacert", certs.ca, "--retries", "0"), "--json")
+def stopped(dev, server, certs, *options):
+    run = dev.program.failed(*dev.update_args(server.url(), "--cacert", certs.ca, "--retries", "0", *options), "--json")
     assert json.loads(run.stdout)["result"] == "ESP_FAIL", run.shown
 
 
-def completed(dev, server, certs, new=NEW):
-    answer = dev.update(server.url(), "--cacert", certs.ca, "--retry-delay", "0.01")
+def completed(dev, server, certs, *options):
+    answer = dev.update(server.url(), "--cacert", certs.ca, "--retry-delay", "0.01", *options)
     assert dev.boot()["version"] == "2.0.0"
     return answer
 
@@ -132,3 +138,25 @@ def test_without_room_the_patch_is_fetched_again(device, old, certs, make_patch)
         stopped(dev, server, certs)
         answer = completed(dev, server, certs)
     assert (answer["resumed_from"], answer["received"]) == (0, len(patch)) and dev.read("ota_0", len(NEW)) == NEW
+
+
+def test_a_patch_that_needs_a_signature_is_used_when_all_of_it_was_seen(dev, certs, make_patch, key):
+    """What was kept of it proves nothing before the rest is there."""
+    patch, trust = make_patch("--key", key.pem), ("--trust", key.pem)
+    with HostileServer(certs, [lead(patch), honest(patch)]) as server:
+        stopped(dev, server, certs, *trust)
+        answer = completed(dev, server, certs, *trust)
+    assert answer["received"] <= len(patch) and dev.read("ota_0", len(NEW)) == NEW
+
+
+@pytest.mark.parametrize("at", [-1, -30_000, 20_000])
+def test_the_rest_of_a_signed_patch_is_held_against_its_signature_too(dev, certs, make_patch, key, at):
+    patch, trust = make_patch("--key", key.pem), ("--trust", key.pem)
+    forged = bytearray(patch)
+    forged[at] ^= 1
+    choice = dev.read("otadata")
+    with HostileServer(certs, [lead(patch), honest(bytes(forged))]) as server:
+        stopped(dev, server, certs, *trust)
+        run = dev.program.failed(*dev.update_args(server.url(), "--cacert", certs.ca, "--retries", "0", *trust), "--json")
+    assert json.loads(run.stdout)["result"] == "ESP_ERR_OTA_VALIDATE_FAILED", run.shown
+    assert dev.read("otadata") == choice

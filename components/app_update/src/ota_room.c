@@ -5,7 +5,8 @@
 //
 // A cut can leave bits that look right and decay some power-ons later. Programmed bits become firm when they are programmed
 // once more, so what is kept is programmed all the same. Erased bits do not, so what looks blank is erased all the same, unless
-// it was erased since the power came on: no cut can have been in between.
+// it was erased since the power came on: no cut can have been in between. A caller who knows that none was ever there is
+// believed.
 
 #include "ota_room.h"
 
@@ -46,7 +47,12 @@ static bool is_known(const struct ota_room *room)
            room->ready_end + room->partition->erase_size <= room->known_end;
 }
 
-// Whether the sector at ready_end holds data. Ends at the first byte that differs.
+static bool is_blank(const uint8_t *data, uint32_t len)
+{
+    return data[0] == 0xFF && memcmp(data, data + 1, len - 1) == 0;
+}
+
+// Whether the sector at ready_end holds data; NULL: whether it is blank. Ends at the first piece that differs.
 static esp_err_t holds(const struct ota_room *room, const uint8_t *data, bool *out)
 {
     uint8_t chunk[VIEW_CHUNK];
@@ -61,7 +67,7 @@ static esp_err_t holds(const struct ota_room *room, const uint8_t *data, bool *o
         if (err != ESP_OK) {
             return err;
         }
-        *out = memcmp(cells, data + at, VIEW_CHUNK) == 0;
+        *out = data ? memcmp(cells, data + at, VIEW_CHUNK) == 0 : is_blank(cells, VIEW_CHUNK);
     }
     return ESP_OK;
 }
@@ -117,10 +123,13 @@ static esp_err_t erase_unit(struct ota_room *room)
     return err;
 }
 
-// Nothing would be programmed there that makes it firm.
-static bool is_blank(const uint8_t *data, uint32_t len)
+// The sector at ready_end is room if it is blank and was never half erased.
+static esp_err_t take_blank(struct ota_room *room)
 {
-    return data[0] == 0xFF && memcmp(data, data + 1, len - 1) == 0;
+    bool is_room = false;
+    esp_err_t err = room->is_settled && is_known(room) ? holds(room, NULL, &is_room) : ESP_OK;
+    room->ready_end += is_room ? room->partition->erase_size : 0;
+    return err;
 }
 
 static esp_err_t keep_equal_sectors(struct ota_room *room, const uint8_t *data, uint32_t len)
@@ -128,36 +137,45 @@ static esp_err_t keep_equal_sectors(struct ota_room *room, const uint8_t *data, 
     uint32_t sector = room->partition->erase_size;
     bool is_equal = true;
     for (uint32_t at = 0; is_equal && len - at >= sector && is_known(room); at += sector) {
-        if (is_blank(data + at, sector)) {
-            return ESP_OK;
+        if (!room->is_settled && is_blank(data + at, sector)) {
+            return ESP_OK; // nothing would be programmed there that makes it firm
         }
         esp_err_t err = holds(room, data + at, &is_equal);
         if (err != ESP_OK) {
             return err;
         }
         room->ready_end += is_equal ? sector : 0;
+        room->kept_end = room->is_settled && is_equal ? room->ready_end : room->kept_end;
     }
     return ESP_OK;
 }
 
-esp_err_t ota_room_make(struct ota_room *room, const uint8_t *data, uint32_t len)
+// Makes room at ready_end, whatever comes there.
+static esp_err_t take_or_erase(struct ota_room *room)
 {
     if (take_erased(room)) {
         return ESP_OK;
     }
     uint32_t start = room->ready_end;
-    esp_err_t err = keep_equal_sectors(room, data, len);
+    esp_err_t err = take_blank(room);
     return err != ESP_OK || room->ready_end > start ? err : erase_unit(room);
+}
+
+esp_err_t ota_room_make(struct ota_room *room, const uint8_t *data, uint32_t len)
+{
+    uint32_t start = room->ready_end;
+    esp_err_t err = keep_equal_sectors(room, data, len);
+    return err != ESP_OK || room->ready_end > start ? err : take_or_erase(room);
 }
 
 esp_err_t ota_room_make_ahead(struct ota_room *room, uint32_t position)
 {
     uint32_t ahead = room->ahead;
-    if (room->ready_end == 0 && ahead == 0) {
+    if (room->ready_end == 0 && ahead == 0 && !room->is_settled) {
         ahead = 1; // the first sector has the version in it: it will change
     }
     if (room->ready_end >= erase_limit(room) || room->ready_end - position >= ahead) {
         return ESP_ERR_NOT_FOUND;
     }
-    return take_erased(room) ? ESP_OK : erase_unit(room);
+    return take_or_erase(room);
 }

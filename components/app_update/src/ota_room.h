@@ -9,6 +9,8 @@
 struct ota_room {
     const esp_partition_t *partition;
     uint32_t ready_end; // everything below is erased or written
+    uint32_t kept_end;  // what is written below was there already, and is not programmed
+    bool is_settled;    // no power cut met a write: what reads right is right
     uint32_t image_end; // 0: not known
     uint32_t unit_max;  // largest erase at once; 0: whatever the chip has
     uint32_t ahead;     // may be erased although nothing is known of what comes
@@ -28,7 +30,7 @@ void ota_room_begin(struct ota_room *room, const esp_partition_t *partition, uin
 void ota_room_suspect(struct ota_room *room, uint32_t offset);
 
 // Makes room from ready_end on, where the len bytes of data are to stand, for a part of them at least. The room may hold them
-// already; they are to be programmed all the same. Cut: sectors from ready_end on hold anything.
+// already; beyond kept_end they are to be programmed all the same. Cut: sectors from ready_end on hold anything.
 esp_err_t ota_room_make(struct ota_room *room, const uint8_t *data, uint32_t len) ESP_MUST_CHECK;
 
 // Erases one unit before its bytes are there. ESP_ERR_NOT_FOUND: nothing to do, position being that of the next byte.

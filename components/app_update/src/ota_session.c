@@ -105,6 +105,7 @@ esp_err_t esp_ota_tune(esp_ota_handle_t handle, const esp_ota_tuning_t *tuning)
     session->tuning = *tuning;
     session->room.image_end = tuning->image_size;
     session->room.unit_max = tuning->erase_size_max;
+    session->room.is_settled = tuning->is_settled;
     session->room.ahead = tuning->erase_ahead < ESP_OTA_ERASE_AHEAD_MAX ? tuning->erase_ahead
                                                                         : ESP_OTA_ERASE_AHEAD_MAX;
     return ESP_OK;

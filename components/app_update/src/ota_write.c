@@ -158,7 +158,8 @@ static esp_err_t write_part(struct ota_session *session, const uint8_t *data, ui
     if (err != ESP_OK) {
         return err;
     }
-    err = program(session, data, offset, *done);
+    err = offset < session->room.kept_end ? note_written(session, data, offset, *done)
+                                          : program(session, data, offset, *done);
     yield(session);
     return err;
 }

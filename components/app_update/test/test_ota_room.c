@@ -107,6 +107,55 @@ static void what_looks_blank_is_erased_because_a_cut_may_have_left_it_so(void **
     free(image.bytes);
 }
 
+static void where_no_write_was_ever_cut_blank_and_equal_sectors_are_used_as_they_are(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_right;   // the slot holds the image but for two sectors; otherwise it is blank
+        uint32_t erased; // bytes
+        unsigned programs;
+    } ROWS[] = {{false, 0, 8}, {true, 2 * SECTOR, 2}};
+    struct device_image image = DEVICE_IMAGE(.len = 0x8000, .seed = 3);
+    esp_ota_tuning_t tuning = {
+        .image_size = image.len, .erase_size_max = SECTOR, .is_settled = true};
+    for (int i = 0; i < 4; i++) {
+        DEVICE_START(.running = "ota_0");
+        fill_slot(0xFF);
+        if (ROWS[i / 2].is_right) {
+            device_put("ota_1", image.bytes, image.len);
+            *device_bytes(SLOT + 3 * SECTOR + 9) ^= 1;
+            *device_bytes(SLOT + 6 * SECTOR + SECTOR - 1) ^= 1;
+        }
+        esp_ota_handle_t handle = begin(0, 0);
+        g_flash.is_unmapped = i % 2;
+        assert_int_equal(esp_ota_tune(handle, &tuning), ESP_OK);
+        write_all(handle, image, PIECE);
+        assert_int_equal(g_flash.erased_bytes, ROWS[i / 2].erased);
+        assert_int_equal(g_flash.programs, ROWS[i / 2].programs);
+    }
+    free(image.bytes);
+}
+
+static void a_journal_is_believed_more_than_who_says_that_no_write_was_ever_cut(void **state)
+{
+    (void)state;
+    struct device_image image = DEVICE_IMAGE(.len = 0x8000, .seed = 3);
+    DEVICE_START(.running = "ota_0");
+    device_put("ota_1", image.bytes, image.len);
+    struct esp_ota_journal journal;
+    struct esp_ota_journal_identity identity = {.total_len = image.len};
+    struct esp_ota_journal_progress progress = {.image_offset = SECTOR};
+    assert_int_equal(
+        esp_ota_journal_begin(device_partition("ota_1"), image.len, &identity, &journal), ESP_OK);
+    assert_int_equal(esp_ota_journal_add(&journal, &progress), ESP_OK);
+    esp_ota_handle_t handle = begin(0, 0);
+    esp_ota_tuning_t tuning = {.image_size = image.len, .is_settled = true};
+    assert_int_equal(esp_ota_tune(handle, &tuning), ESP_OK);
+    write_all(handle, image, PIECE);
+    assert_int_equal(g_flash.erased_bytes, 0x8000);
+    free(image.bytes);
+}
+
 static void a_blank_sector_of_an_image_is_erased_though_it_looks_right(void **state)
 {
     (void)state;
@@ -308,6 +357,8 @@ int main(void)
         TEST(what_was_erased_since_the_power_came_on_is_not_erased_again),
         TEST(only_as_much_as_was_erased_counts_as_erased),
         TEST(what_looks_blank_is_erased_because_a_cut_may_have_left_it_so),
+        TEST(where_no_write_was_ever_cut_blank_and_equal_sectors_are_used_as_they_are),
+        TEST(a_journal_is_believed_more_than_who_says_that_no_write_was_ever_cut),
         TEST(a_blank_sector_of_an_image_is_erased_though_it_looks_right),
         TEST(an_image_that_is_there_already_is_not_erased_but_programmed_once_more),
         TEST(only_sectors_that_changed_are_written_where_the_beginning_of_a_unit_was_kept),

@@ -50,6 +50,8 @@ typedef struct {
      *  that its header gives away is refused before anything is erased. Otherwise it has cost what stood there. */
     uint32_t erase_before_header;
     uint32_t erase_size_max; // largest erase at once, in bytes; 0: the chip's largest
+    bool
+        slot_is_settled; // no power cut ever met a write to the slot; see is_settled of esp_ota_tuning_t
 
     bool
         keeps_compression; // gzip and zstd files are not unpacked (a data partition may want them as they are)

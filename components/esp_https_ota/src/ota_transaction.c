@@ -26,6 +26,7 @@ void ota_transaction_tune(const struct ota_update *update)
     esp_ota_tuning_t tuning = {.image_size = is_known ? (uint32_t)size : 0,
                                .erase_ahead = ext->erase_before_header,
                                .erase_size_max = ext->erase_size_max,
+                               .is_settled = ext->slot_is_settled,
                                .yield = ext->flash_yield,
                                .yield_context = ext->flash_yield_context};
     ESP_IGNORE_ERROR(esp_ota_tune(update->ota, &tuning)); // the handle is ours

@@ -1,6 +1,6 @@
 // The mapping is the chip: a program ANDs into it, an erase fills it. Both first look at what stands there, because
 // bytes that already hold the wanted value need not be dirtied: on a mapped file that saves the write-back.
-#define _GNU_SOURCE // posix_fallocate, O_CLOEXEC
+#define _GNU_SOURCE // posix_fallocate, O_CLOEXEC, sync_file_range
 
 #include "nor_flash.h"
 #include "esp_log.h"
@@ -19,6 +19,7 @@ static const char *TAG = "nor_flash";
 #define SIZE_MAX_BYTES                                                                             \
     (2048u * 1024 * 1024)               // chosen: NOR parts end at 256 MiB; room for benchmarks
 #define RESIDENT_MAX (1u * 1024 * 1024) // chosen: keeps memory flat whatever the size of the flash
+#define WRITE_BACK   (4u * 1024 * 1024) // chosen: leaves a sync little to wait for, and calls are few
 #define PREPARE_MIN  (16u * 1024)       // chosen: below, a fault costs no more than the call
 #define FILL_CHUNK   (64u * 1024)       // chosen: one write a block while a file is created
 
@@ -27,8 +28,9 @@ struct nor_flash {
     uint8_t *bytes;
     int fd; // -1: memory only
     bool read_only;
-    atomic_bool is_dirty;          // operations on different places may run in different threads
-    atomic_uint_fast32_t resident; // bytes used since mapped pages were last given back
+    atomic_bool is_dirty;           // operations on different places may run in different threads
+    atomic_uint_fast32_t resident;  // bytes used since mapped pages were last given back
+    atomic_uint_fast32_t unwritten; // bytes programmed since write-back was last begun
     nor_flash_observer observer;
     void *observer_context;
     struct {
@@ -61,6 +63,16 @@ static void note_used(struct nor_flash *flash, uint32_t len)
     if (flash->fd >= 0 && flash->resident > RESIDENT_MAX) {
         (void)madvise(flash->bytes, flash->chip.geometry.size, MADV_DONTNEED); // only a hint
         flash->resident = 0;
+    }
+}
+
+// The disk works while the next bytes are on their way, so that a sync finds little to wait for.
+static void begin_write_back(struct nor_flash *flash, uint32_t len)
+{
+    flash->unwritten += len;
+    if (flash->fd >= 0 && flash->unwritten > WRITE_BACK) {
+        (void)sync_file_range(flash->fd, 0, 0, SYNC_FILE_RANGE_WRITE); // only a hint
+        flash->unwritten = 0;
     }
 }
 
@@ -124,6 +136,7 @@ static esp_err_t program_bytes(esp_flash_t *chip, const void *data, uint32_t add
     } else if (!is_there) {
         keep_the_and(cells, data, len);
     }
+    begin_write_back(flash, len);
     flash->stats.programmed_bytes += len;
     flash->stats.program_count++;
     flash->is_dirty = true;
