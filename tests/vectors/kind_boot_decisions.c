@@ -20,7 +20,8 @@ struct file_facts {
     bool rollback;
 };
 
-static uint32_t state_of_word(const char *word)
+/** The state that a word begins with: "pend" and "pending" are the same. */
+static bool read_state(const char *word, uint32_t *state)
 {
     static const struct {
         const char *word;
@@ -29,30 +30,43 @@ static uint32_t state_of_word(const char *word)
                   {"valid", ESP_OTA_IMG_VALID},     {"invalid", ESP_OTA_IMG_INVALID},
                   {"aborted", ESP_OTA_IMG_ABORTED}, {"undef", ESP_OTA_IMG_UNDEFINED}};
     for (size_t i = 0; i < sizeof(STATES) / sizeof(STATES[0]); i++) {
-        if (strcmp(STATES[i].word, word) == 0) {
-            return STATES[i].state;
+        if (strncmp(STATES[i].word, word, strlen(STATES[i].word)) == 0) {
+            *state = STATES[i].state;
+            return true;
         }
     }
-    return ESP_OTA_IMG_UNDEFINED;
+    return false;
 }
 
-static void put_records(uint8_t *otadata, const char *text, const char *bad_crc)
+/** Whether a record is left out: "-" or nothing. */
+static bool is_left_out(const char *text)
+{
+    text += strspn(text, " -");
+    return *text == '\0' || *text == ',';
+}
+
+/** Writes the records that text names. @return false: text was not understood */
+static bool put_records(uint8_t *otadata, const char *text, const char *bad_crc)
 {
     memset(otadata, 0xFF, VECTOR_OTADATA_LEN);
     for (int i = 0; i < OTADATA_RECORD_COUNT && text; i++) {
         char word[16] = "";
         unsigned seq;
-        if (sscanf(text, "%u:%15[a-z]", &seq, word) == 2) {
+        if (!is_left_out(text)) {
             esp_ota_select_entry_t record;
             memset(&record, 0xFF, sizeof(record));
+            if (sscanf(text, "%u:%15[a-z]", &seq, word) != 2 ||
+                !read_state(word, &record.ota_state)) {
+                return false;
+            }
             record.ota_seq = seq;
-            record.ota_state = state_of_word(word);
             record.crc = otadata_crc(seq) ^ (strchr(bad_crc, '0' + i) ? 1 : 0);
             memcpy(otadata + (size_t)i * OTADATA_SECTOR_SIZE, &record, sizeof(record));
         }
         text = strchr(text, ',');
         text = text ? text + 1 : NULL;
     }
+    return text == NULL;
 }
 
 static void print_records(char *out, size_t capacity, const esp_ota_select_entry_t *records)
@@ -159,7 +173,10 @@ static bool check_case(const struct file_facts *facts, const json_t *record, cha
     const char *text = json_string_value(json_object_get(record, "otadata"));
     const char *bad_crc = json_string_value(json_object_get(record, "bad_crc"));
     uint8_t otadata[VECTOR_OTADATA_LEN];
-    put_records(otadata, text, bad_crc ? bad_crc : "");
+    if (!text || !put_records(otadata, text, bad_crc ? bad_crc : "")) {
+        (void)snprintf(why, VECTOR_WHY_LEN, "records that are not understood");
+        return false;
+    }
     struct vector_device_spec spec = {.chip_id = facts->chip->id,
                                       .slot_count = 2,
                                       .bootable_slots = 3,

@@ -246,6 +246,21 @@ static void knows_that_nothing_boots(void **state)
         1);
 }
 
+static void reads_what_a_decision_says_of_the_records(void **state)
+{
+    (void)state;
+#define SECOND_IS(record)                                                                          \
+    "{\"otadata\":\"1:valid," record "\",\"boots\":[\"ota_0\"],\"after\":\"1:VALID , 2:ABORTED\"}"
+    assert_int_equal(run_decision(SECOND_IS("2:pend")), 0);
+    assert_int_equal(run_decision(SECOND_IS(" 2:pending")), 0);
+    static const char *const WRONG[] = {SECOND_IS("2"), SECOND_IS("2:paused"), SECOND_IS("x:pend"),
+                                        SECOND_IS("2:pend,3:new")};
+    for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
+        assert_int_equal(run_decision(WRONG[i]), 1);
+        assert_output_has("got: records that are not understood");
+    }
+}
+
 static void lets_a_device_on_which_nothing_boots_reset(void **state)
 {
     (void)state; // ota_1 is tried, and given up at the reset that follows; so is ota_0 then
@@ -281,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_row_in_the_first_line_is_no_heading),
         cmocka_unit_test(says_that_a_file_is_no_manifest),
         cmocka_unit_test(knows_that_nothing_boots),
+        cmocka_unit_test(reads_what_a_decision_says_of_the_records),
         cmocka_unit_test(lets_a_device_on_which_nothing_boots_reset),
         cmocka_unit_test(fails_on_an_empty_folder_and_on_a_missing_one),
     };
