@@ -241,7 +241,8 @@ static void print_faults(const struct prove *prove)
 static void print_text(const struct prove *prove, const struct powercut_totals *sum)
 {
     bool is_good = failures_of(prove, sum) == 0;
-    printf("%s -> %s\n", prove->names[PROVE_OLD], prove->names[PROVE_NEW]);
+    printf("old is %s (%s), new is %s (%s)\n", prove->old_path, prove->names[PROVE_OLD],
+           prove->new_path, prove->names[PROVE_NEW]);
     for (uint32_t i = 0; i < prove->part_count; i++) {
         const struct powercut_totals *totals = &prove->parts[i].totals;
         printf("  %-16s %4u of %4u operations, %6llu cuts: old boots %llu, new %llu, bricks %llu, "
