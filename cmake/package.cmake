@@ -1,7 +1,8 @@
 # What `cmake --install` puts under the prefix:
 #
 #   bin/esp-ota
-#   lib/libesp_https_ota.a .so         every component, the ports of this host and the virtual device
+#   lib/libesp_https_ota.a .so         every component, the ports of this host and the virtual device; private names have a
+#                                      prefix (private_names.cmake)
 #   lib/libesp_host_runtime.a          main() of firmware, and Unity
 #   lib/cmake/EspHttpsOta              find_package(EspHttpsOta)
 #   lib/pkgconfig/esp-https-ota.pc
@@ -39,9 +40,31 @@ if(OTA_SANITIZE)
     set(OTA_SANITIZE_FLAG -fsanitize=${OTA_SANITIZE})
 endif()
 
+# A program's own functions neither stand in for private ones of the shared library nor collide with those of the archives.
+target_link_options(esp_https_ota_shared PRIVATE LINKER:-Bsymbolic-functions)
+set(ota_public_dirs)
+foreach(component IN LISTS ota_components)
+    get_target_property(dir ${component} SOURCE_DIR)
+    list(APPEND ota_public_dirs ${dir}/include)
+endforeach()
+foreach(dir sim/device/include sim/nor_flash/include sim/efuse/include
+    components/bootloader_support/bootloader_flash components/bootloader_support/include_bootloader)
+    list(APPEND ota_public_dirs ${PROJECT_SOURCE_DIR}/${dir})
+endforeach()
+set(ota_package_dir ${CMAKE_CURRENT_BINARY_DIR}/package)
+file(MAKE_DIRECTORY ${ota_package_dir})
+add_custom_command(OUTPUT ${ota_package_dir}/libesp_https_ota.a ${ota_package_dir}/libesp_host_runtime.a
+    COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DOBJCOPY=${CMAKE_OBJCOPY} "-DHEADERS=${ota_public_dirs}"
+        "-DKEEP=main;app_main;setUp;tearDown;${OTA_LINK_TAKE}" -DTO=${ota_package_dir}
+        "-DFROM=$<TARGET_FILE:esp_https_ota_static>;$<TARGET_FILE:esp_host_runtime>"
+        -P ${PROJECT_SOURCE_DIR}/cmake/private_names.cmake
+    DEPENDS esp_https_ota_static esp_host_runtime ${PROJECT_SOURCE_DIR}/cmake/private_names.cmake
+    COMMENT "Archives of the package" VERBATIM)
+add_custom_target(package_archives ALL DEPENDS ${ota_package_dir}/libesp_https_ota.a)
+
 install(TARGETS esp-ota RUNTIME)
-install(TARGETS esp_https_ota_static esp_https_ota_shared esp_host_runtime
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS esp_https_ota_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${ota_package_dir}/libesp_https_ota.a ${ota_package_dir}/libesp_host_runtime.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 set(ota_include ${CMAKE_INSTALL_INCLUDEDIR}/esp-https-ota)
 foreach(component IN LISTS ota_components)

@@ -155,8 +155,10 @@ static int configure(struct project *project)
         definition("OTA_COMPONENT_NAME",
                    project->component ? strrchr(project->component, '/') + 1 : NULL)};
     enum { COUNT = sizeof(definitions) / sizeof(definitions[0]) };
-    char *words[16] = {"cmake", "-S", project->source, "-B", project->build_dir};
-    size_t used = 5;
+    // Not every project looks at every definition, which is no news to its author.
+    char *words[16] = {"cmake", "--no-warn-unused-cli", "-S", project->source,
+                       "-B",    project->build_dir};
+    size_t used = 6;
     bool has_memory = true;
     for (size_t i = 0; i < COUNT; i++) {
         has_memory = has_memory && definitions[i];

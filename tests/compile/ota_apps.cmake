@@ -11,6 +11,14 @@ function(add_update_application name)
     endforeach()
 endfunction()
 
+add_update_application(ota_app_v3)
 add_update_application(ota_app_v4)
 add_update_application(ota_app_v5)
 add_update_application(ota_app_native)
+add_update_application(ota_call_forms)
+
+# The radio and the network that applications of that time set up by hand.
+foreach(language c cpp)
+    target_link_libraries(compile_ota_app_v3_${language} PRIVATE esp_wifi port_runtime)
+    set_property(TEST compile_ota_app_v3_${language} PROPERTY PASS_REGULAR_EXPRESSION "network attic.*address known: 1.*application done")
+endforeach()

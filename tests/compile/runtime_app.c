@@ -12,7 +12,6 @@
 #include "esp_check.h"
 #include "esp_efuse.h"
 #include "esp_event.h"
-#include "esp_event_loop.h"
 #include "esp_idf_version.h"
 #include "esp_log.h"
 #include "esp_random.h"

@@ -50,18 +50,21 @@ def bench(session_builder, tmp_path, site):
     return Bench(session_builder, tmp_path, site)
 
 
-@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("release", ("v3", *RELEASES))
 def test_a_simple_application_updates_itself(bench, release):
     project = f"simple_{release}"
-    bench.serve(project, "2.0.0", EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url("nothing.bin"))
-    bench.build(project, "v1.bin", "--version", "1.0.0", "--flash", bench.flash, "--idf-version", {"v4": "4.4.8", "v5": "5.3", "v6": "6.1"}[release],
-                EXAMPLE_USE_CERT_BUNDLE="n", EXAMPLE_FIRMWARE_UPGRADE_URL=bench.url())
+    url = "FIRMWARE_UPGRADE_URL" if release == "v3" else "EXAMPLE_FIRMWARE_UPGRADE_URL"
+    config = {} if release == "v3" else {"EXAMPLE_USE_CERT_BUNDLE": "n"}
+    bench.serve(project, "2.0.0", **config, **{url: bench.url("nothing.bin")})
+    bench.build(project, "v1.bin", "--version", "1.0.0", "--flash", bench.flash, "--idf-version",
+                {"v3": "3.3.6", "v4": "4.4.8", "v5": "5.3", "v6": "6.1"}[release], **config, **{url: bench.url()})
+    slots = ("factory", "ota_0") if release == "v3" else ("ota_0", "ota_1")
     with bench.life() as life:
         life.expect("simple: version 1.0.0")
-        life.expect("firmware [0-9a-f]{64} in ota_0")
+        life.expect(f"firmware [0-9a-f]{{64}} in {slots[0]}")
         life.expect("update done, restarting")
         life.expect("simple: version 2.0.0")
-        life.expect("firmware [0-9a-f]{64} in ota_1")
+        life.expect(f"firmware [0-9a-f]{{64}} in {slots[1]}")
         life.expect("simple: update failed")
 
 
@@ -262,6 +265,7 @@ void app_main(void)
 """)
     run = bench.builder.run("project", "build", old, "-o", tmp_path / "old.bin", "--flash", bench.flash)
     assert run.returncode == 0, run.stderr
+    assert "Warning" not in run.stdout + run.stderr, "nothing is wrong with this project"
     with bench.life("--max-boots", "1") as life:
         text = life.rest()
     assert "bin 3 3 2\n" in text and "text 5 4\n" in text, text

@@ -13,6 +13,7 @@
 #include "esp_err.h"
 #include "esp_flash_partitions.h"
 #include "esp_partition.h"
+#include "esp_system.h" // esp_restart(): in ESP-IDF FreeRTOS.h brings it, and applications rely on that
 
 #ifdef __cplusplus
 extern "C" {

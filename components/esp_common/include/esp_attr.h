@@ -3,6 +3,7 @@
 
 #define IRAM_ATTR
 #define DRAM_ATTR
+#define DRAM_STR(str) (str)
 #define RTC_DATA_ATTR
 #define RTC_NOINIT_ATTR
 #define RTC_IRAM_ATTR

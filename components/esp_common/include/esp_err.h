@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "esp_compiler.h"
+#include "esp_err_codes.h"
 #include "esp_err_list.h"
 
 #ifdef __cplusplus
@@ -20,12 +21,6 @@ extern "C" {
 #endif
 
 typedef int esp_err_t;
-
-enum {
-#define ESP_ERR_ENUMERATOR(name, value, text) name = value,
-    ESP_ERR_LIST(ESP_ERR_ENUMERATOR)
-#undef ESP_ERR_ENUMERATOR
-};
 
 /** Name of a code, e.g. "ESP_ERR_OTA_VALIDATE_FAILED"; "ERROR" when unknown. Never NULL; static storage. */
 const char *esp_err_to_name(esp_err_t code);

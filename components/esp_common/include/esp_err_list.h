@@ -1,7 +1,7 @@
 /**
  * Every error code of this stack: value, name and one sentence for people.
  *
- * The one list behind the ESP_ERR_* enumerators, esp_err_to_name() and the messages of the CLI.
+ * The one list behind esp_err_to_name(), the numbers of esp_err_codes.h and the messages of the CLI.
  * fact: names and values as in ESP-IDF (esp_err.h, esp_ota_ops.h, esp_image_format.h, esp_http_client.h,
  * esp_https_ota.h, esp_flash.h, nvs.h, esp_tls_errors.h); the sentences are ours.
  *

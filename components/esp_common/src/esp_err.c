@@ -9,6 +9,11 @@ struct err_entry {
     const char *text;
 };
 
+#define ESP_ERR_IS_AS_LISTED(name, value, text)                                                    \
+    _Static_assert((name) == (value), #name " differs from the list");
+ESP_ERR_LIST(ESP_ERR_IS_AS_LISTED)
+#undef ESP_ERR_IS_AS_LISTED
+
 static const struct err_entry ERR_TABLE[] = {
 #define ESP_ERR_ROW(name, value, text) {value, #name, text},
     ESP_ERR_LIST(ESP_ERR_ROW)

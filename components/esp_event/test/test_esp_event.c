@@ -1,5 +1,4 @@
 #include "esp_event.h"
-#include "esp_event_loop.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

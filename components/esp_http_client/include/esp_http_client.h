@@ -10,7 +10,9 @@
 
 #include "esp_err.h"
 #include "esp_event.h"
+#include "esp_heap_caps.h" // with esp_system.h: in ESP-IDF FreeRTOS.h brings both, and applications rely on that
 #include "esp_key_config.h"
+#include "esp_system.h"
 #include "freertos/FreeRTOS.h"
 #include "sdkconfig.h"
 
@@ -298,7 +300,7 @@ int64_t esp_http_client_fetch_headers(esp_http_client_handle_t client);
 
 /**
  * Reads body bytes until len are there, the body ends, or timeout_ms are over: what came by then is returned.
- * @return bytes; 0: the body is complete; -ESP_ERR_HTTP_EAGAIN: nothing arrived; -1: failure or truncated body,
+ * @return bytes; 0: the body is complete, also after esp_http_client_perform(); -ESP_ERR_HTTP_EAGAIN: nothing arrived; -1: failure or truncated body,
  *         with errno left at ECONNRESET or similar
  */
 int esp_http_client_read(esp_http_client_handle_t client, char *buffer, int len);

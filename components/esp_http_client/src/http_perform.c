@@ -102,6 +102,8 @@ static esp_err_t finish(struct esp_http_client *client)
     }
     if (!persistent) {
         (void)esp_http_client_close(client);
+    } else if (client->state > HTTP_STATE_CONNECTED) {
+        client->state = HTTP_STATE_CONNECTED; // fact: as ESP-IDF leaves a kept connection
     }
     client->phase = HTTP_PHASE_IDLE;
     return ESP_OK;

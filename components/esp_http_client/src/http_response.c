@@ -135,6 +135,9 @@ int esp_http_client_read(esp_http_client_handle_t client, char *buffer, int len)
     if (!client || !buffer || len < 0) {
         return -1;
     }
+    if (client->phase != HTTP_PHASE_RESPONSE && client->body_done) {
+        return 0; // perform has read it all
+    }
     if (client->phase != HTTP_PHASE_RESPONSE) {
         errno = ENOTCONN;
         return -1;

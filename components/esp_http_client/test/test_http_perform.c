@@ -22,7 +22,29 @@ static void a_plain_exchange_fires_all_events_and_keeps_the_connection(void **st
     assert_int_equal(esp_http_client_perform(client), ESP_OK);
     assert_string_equal(g_events, "CSshHDDFSshHF");
     assert_int_equal(g_script.close_count, 0);
+    assert_int_equal(esp_http_client_get_state(client), HTTP_STATE_CONNECTED);
     esp_http_client_cleanup(client);
+}
+
+static void nothing_is_left_to_read_after_it(void **state)
+{
+    (void)state;
+    static const char *const HEADERS[] = {"Content-Length: 1\n",
+                                          "Connection: close\nContent-Length: 1\n"};
+    for (size_t i = 0; i < 2; i++) {
+        SCRIPT({.status = 200, .headers = HEADERS[i], .body = "x"});
+        esp_http_client_handle_t client = script_client((esp_http_client_config_t){0});
+        char buffer[8];
+        int flushed = -1;
+        assert_int_equal(esp_http_client_read(client, buffer, sizeof(buffer)), -1); // no answer yet
+        assert_int_equal(esp_http_client_perform(client), ESP_OK);
+        assert_int_equal(esp_http_client_read(client, buffer, sizeof(buffer)), 0);
+        assert_int_equal(esp_http_client_read_response(client, buffer, sizeof(buffer)), 0);
+        assert_int_equal(esp_http_client_flush_response(client, &flushed), ESP_OK);
+        assert_int_equal(flushed, 0);
+        assert_true(esp_http_client_is_complete_data_received(client));
+        esp_http_client_cleanup(client);
+    }
 }
 
 static void a_server_that_does_not_keep_alive_is_left(void **state)
@@ -237,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plain_exchange_fires_all_events_and_keeps_the_connection),
+        cmocka_unit_test(nothing_is_left_to_read_after_it),
         cmocka_unit_test(a_server_that_does_not_keep_alive_is_left),
         cmocka_unit_test(data_pieces_fit_the_buffer_size),
         cmocka_unit_test(the_post_field_is_sent),

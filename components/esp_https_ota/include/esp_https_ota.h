@@ -106,9 +106,10 @@ esp_err_t esp_https_ota_begin(const esp_https_ota_config_t *ota_config,
  *         ESP_ERR_OTA_SMALL_SEC_VER: anti-rollback, a smaller secure version than the device's;
  *         ESP_ERR_OTA_VALIDATE_FAILED: not an image, or a damaged packed one; ESP_ERR_OTA_SPI_MODE_MISMATCH;
  *         ESP_ERR_INVALID_SIZE: larger than the partition, or than max_bytes; ESP_ERR_HTTP_READ_TIMEOUT, ESP_ERR_HTTP_CONNECT,
- *         ESP_FAIL: retries are used up, or called after the image was complete; ESP_ERR_INVALID_RESPONSE: the file keeps
- *         changing; ESP_ERR_TIMEOUT: the deadline; ESP_ERR_NOT_FINISHED: cancelled; or the error of decrypt_cb,
- *         esp_ota_resume() or esp_ota_write(). After an error call esp_https_ota_abort().
+ *         ESP_FAIL: retries are used up, the connection breaks off each time and the server serves no ranges, or called after the
+ *         image was complete; ESP_ERR_INVALID_RESPONSE: the file keeps changing; ESP_ERR_TIMEOUT: the deadline;
+ *         ESP_ERR_NOT_FINISHED: cancelled; or the error of decrypt_cb, esp_ota_resume() or esp_ota_write(). After an error
+ *         call esp_https_ota_abort().
  * Cut: the boot choice is as before.
  */
 esp_err_t esp_https_ota_perform(esp_https_ota_handle_t https_ota_handle) ESP_MUST_CHECK;
@@ -169,21 +170,21 @@ esp_err_t esp_https_ota(const esp_http_client_config_t *config) ESP_MUST_CHECK;
 #ifdef __cplusplus
 } // extern "C"
 
-inline esp_err_t esp_https_ota(const esp_https_ota_config_t *config)
+// Applications include this header inside an extern "C" block of their own, too. Only what is a configuration of v5 or derived from
+// one finds this overload, so NULL, nullptr and assignments to function pointers of either kind mean one function.
+extern "C++" {
+template <typename Config> auto esp_https_ota(Config *config) -> decltype(esp_https_ota_run(config))
 {
     return esp_https_ota_run(config);
 }
-
-inline esp_err_t esp_https_ota(decltype(nullptr))
-{
-    return ESP_ERR_INVALID_ARG;
 }
 #else
-#define esp_https_ota(config)                                                                      \
-    _Generic((config),                                                                             \
+// Variadic, because the commas of a compound literal's initialiser separate arguments of a macro.
+#define esp_https_ota(...)                                                                         \
+    _Generic((__VA_ARGS__),                                                                        \
         const esp_https_ota_config_t *: esp_https_ota_run,                                         \
         esp_https_ota_config_t *: esp_https_ota_run,                                               \
-        default: esp_https_ota)(config)
+        default: esp_https_ota)(__VA_ARGS__)
 #endif
 
 #if defined(CONFIG_ESP_HTTPS_OTA_ALLOW_HTTP) || defined(CONFIG_OTA_ALLOW_HTTP)

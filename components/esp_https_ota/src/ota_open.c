@@ -145,7 +145,7 @@ static esp_err_t open_source(struct ota_update *update, const esp_https_ota_conf
         ota_update_start_over(update);
         err = ota_source_open(&update->source);
     }
-    return err;
+    return err == ESP_ERR_INVALID_RESPONSE ? ESP_FAIL : err; // what begin promises: unusable
 }
 
 static const esp_partition_t *find_partition(const esp_partition_t *wanted, const char *role)

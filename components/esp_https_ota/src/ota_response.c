@@ -113,6 +113,7 @@ static esp_err_t accept_whole(struct ota_source *s)
     s->response_end = seen.total;
     s->is_at_start = true;
     if (s->position > 0) {
+        s->lacks_ranges = !is_other_entity(&s->entity, &seen);
         ESP_LOGW(TAG,
                  "the server sends the whole file again: it has changed, or ranges are not served");
         return ESP_ERR_INVALID_RESPONSE;
@@ -226,7 +227,7 @@ esp_err_t ota_response_accept(struct ota_source *s)
         ESP_LOGE(TAG, "the server sends a part of the file (206) although all of it was asked for");
         return ESP_ERR_NOT_ALLOWED;
     case HttpStatus_RangeNotSatisfiable:
-        if (!has_asked_range) {
+        if (s->position == 0) { // whoever has the file has its beginning
             ESP_LOGE(TAG, "the server refuses the request (416)");
             return ESP_ERR_HTTP_RANGE_NOT_SATISFIABLE;
         }

@@ -180,6 +180,7 @@ static esp_err_t read_beginning(struct ota_source *s, int64_t len, uint8_t *dige
     }
     if (esp_http_client_get_status_code(s->client) != HttpStatus_PartialContent ||
         ota_response_content_range(s, &range) != ESP_OK || range.first != 0) {
+        s->lacks_ranges = esp_http_client_get_status_code(s->client) == HttpStatus_Ok;
         return ESP_ERR_INVALID_RESPONSE; // no ranges here: of no use in the middle of a file
     }
     *seen = ota_response_entity(s, range.total);
@@ -377,6 +378,7 @@ static esp_err_t request_response(struct ota_source *s)
         esp_http_client_set_timeout_ms(s->client, s->timeout_ms)); // s->client is there
     bool is_sent = s->is_sent;
     s->is_sent = false;
+    s->lacks_ranges = false;
     esp_err_t err = s->is_verified_here ? ESP_OK : verify_file(s);
     if (err == ESP_OK && !is_sent) {
         err = ota_response_prepare(s);

@@ -49,6 +49,7 @@ struct ota_source {
     bool is_open;         // a response is being read
     bool is_sent;         // the request for the next range is on its way
     bool is_at_start;     // the open response is a whole file that nothing was read of
+    bool lacks_ranges;    // what was asked for a part last sent all of a file that may be the same
 
     int failures;       // in a row
     int64_t owed_bytes; // that end the row; 0: any

@@ -35,6 +35,11 @@ void ota_update_start_over(struct ota_update *update)
 
 esp_err_t ota_update_note_change(struct ota_update *update)
 {
+    if (update->restarts == RESTART_MAX && update->source.lacks_ranges) {
+        ESP_LOGE(TAG, "the connection breaks off each time, and the server does not send the rest "
+                      "alone; giving up");
+        return ESP_FAIL;
+    }
     if (update->restarts == RESTART_MAX) {
         ESP_LOGE(TAG, "the server's file keeps changing; giving up");
         return ESP_ERR_INVALID_RESPONSE;

@@ -168,6 +168,36 @@ static void only_200_is_an_image(void **state)
     }
 }
 
+static void answers_to_the_first_part_that_are_none(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *headers;
+        esp_err_t err;
+    } ROWS[] = {
+        {304, NULL, ESP_ERR_HTTP_NOT_MODIFIED},
+        {404, NULL, ESP_FAIL},
+        {416, "Content-Range: bytes */0\n", ESP_ERR_HTTP_RANGE_NOT_SATISFIABLE},
+        {206, NULL, ESP_FAIL},
+        {206, "Content-Range: bytes 1-4096/10000\n", ESP_FAIL},
+    };
+    esp_http_client_config_t http = update_http_config();
+    esp_https_ota_config_t config = {
+        .http_config = &http, .partial_http_download = true, .max_http_request_size = 4096};
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        struct server_answer answer = {.status = ROWS[i].status,
+                                       .headers = ROWS[i].headers,
+                                       .body = g_image.bytes,
+                                       .len = 4096};
+        SERVER_START(answer, answer);
+        esp_https_ota_handle_t handle = &http;
+        assert_int_equal(esp_https_ota_begin(&config, &handle), ROWS[i].err);
+        assert_null(handle);
+        assert_int_equal(g_flash.operations, 0);
+    }
+}
+
 static void failures_of_the_connection_are_reported_as_they_are(void **state)
 {
     (void)state;
@@ -348,6 +378,7 @@ int main(void)
         FACT(the_init_callback_can_add_a_body_and_headers),
         FACT(an_error_of_the_init_callback_ends_begin),
         FACT(only_200_is_an_image),
+        FACT(answers_to_the_first_part_that_are_none),
         FACT(failures_of_the_connection_are_reported_as_they_are),
         FACT(redirects_are_followed),
         FACT(relative_redirects_are_resolved),

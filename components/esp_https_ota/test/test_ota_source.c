@@ -592,11 +592,30 @@ static void a_file_that_keeps_changing_is_given_up(void **state)
 {
     (void)state;
     esp_https_ota_ext_t ext = {.retry_delay_ms = 1};
-    struct server_answer lost = {.body = g_image.bytes, .len = g_image.len, .break_at = 6000};
-    SERVER_START(lost, lost, lost, lost, lost, lost, lost, lost, lost, lost);
+    struct server_answer one = {
+        .body = g_image.bytes, .len = g_image.len, .break_at = 6000, .headers = "ETag: \"one\"\n"};
+    struct server_answer two = {
+        .body = g_image.bytes, .len = g_image.len, .break_at = 6000, .headers = "ETag: \"two\"\n"};
+    SERVER_START(one, two, one, two, one, two, one, two, one, two);
     esp_https_ota_config_t config = {.ext = &ext};
     assert_int_equal(run_with(&config), ESP_ERR_INVALID_RESPONSE);
     update_assert_unchanged();
+}
+
+static void a_server_without_ranges_that_always_breaks_off_is_a_failure(void **state)
+{
+    static const char *const VALIDATORS[] = {NULL, "ETag: \"one\"\n", "ETag: W/\"one\"\n"};
+    for (size_t i = 0; i < sizeof(VALIDATORS) / sizeof(VALIDATORS[0]); i++) {
+        esp_https_ota_ext_t ext = {.retry_delay_ms = 1};
+        struct server_answer lost = {
+            .body = g_image.bytes, .len = g_image.len, .break_at = 6000, .headers = VALIDATORS[i]};
+        SERVER_START(lost, lost, lost, lost, lost, lost, lost, lost, lost, lost);
+        esp_https_ota_config_t config = {.ext = &ext};
+        assert_int_equal(run_with(&config), ESP_FAIL);
+        update_assert_unchanged();
+        update_stop(state);
+        update_start(state);
+    }
 }
 
 int main(void)
@@ -631,6 +650,7 @@ int main(void)
         FACT(without_a_validator_the_first_block_vouches_for_the_rest),
         FACT(pieces_that_make_no_image_are_fetched_again_as_a_whole),
         FACT(a_file_that_keeps_changing_is_given_up),
+        FACT(a_server_without_ranges_that_always_breaks_off_is_a_failure),
     };
     esp_log_level_set("*", ESP_LOG_NONE);
     return cmocka_run_group_tests(tests, NULL, NULL);

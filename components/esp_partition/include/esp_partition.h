@@ -311,6 +311,19 @@ esp_err_t esp_partition_get_blockdev(esp_partition_type_t type, esp_partition_su
                                      const char *label,
                                      esp_blockdev_handle_t *out_bdl_handle_ptr) ESP_MUST_CHECK;
 
+// ---- Names before v5.0 -----------------------------------------------------------------------------
+
+typedef esp_partition_mmap_flag_t spi_flash_mmap_memory_t;
+
+#define SPI_FLASH_MMAP_DATA ESP_PARTITION_MMAP_DATA
+#define SPI_FLASH_MMAP_INST ESP_PARTITION_MMAP_INST
+
+/** Old name of esp_partition_munmap() for mappings of esp_partition_mmap(). */
+static inline void spi_flash_munmap(spi_flash_mmap_handle_t handle)
+{
+    esp_partition_munmap(handle);
+}
+
 #ifdef __cplusplus
 }
 

@@ -8,6 +8,7 @@
 #include "esp_event.h"
 #include "esp_netif.h"
 #include "esp_wifi_types.h"
+#include "tcpip_adapter.h" // applications of ESP-IDF v3 and v4.0 find it here
 
 #ifdef __cplusplus
 extern "C" {

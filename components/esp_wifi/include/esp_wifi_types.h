@@ -84,6 +84,24 @@ typedef enum {
     WIFI_EVENT_STA_DISCONNECTED = 5,
 } wifi_event_t;
 
+/** Data of WIFI_EVENT_STA_CONNECTED: the network of esp_wifi_set_config(). */
+typedef struct {
+    uint8_t ssid[32]; // ssid_len bytes, not terminated
+    uint8_t ssid_len;
+    uint8_t bssid[6];
+    uint8_t channel;
+    wifi_auth_mode_t authmode;
+} wifi_event_sta_connected_t;
+
+/** Data of WIFI_EVENT_STA_DISCONNECTED, which never happens here. */
+typedef struct {
+    uint8_t ssid[32];
+    uint8_t ssid_len;
+    uint8_t bssid[6];
+    uint8_t reason;
+    int8_t rssi;
+} wifi_event_sta_disconnected_t;
+
 #ifdef __cplusplus
 }
 #endif

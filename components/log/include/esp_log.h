@@ -28,6 +28,23 @@ typedef enum {
 
 typedef int (*vprintf_like_t)(const char *format, va_list args);
 
+/** Colours for a terminal, as applications put them around text of their own. */
+#define LOG_COLOR_BLACK  "30"
+#define LOG_COLOR_RED    "31"
+#define LOG_COLOR_GREEN  "32"
+#define LOG_COLOR_BROWN  "33"
+#define LOG_COLOR_BLUE   "34"
+#define LOG_COLOR_PURPLE "35"
+#define LOG_COLOR_CYAN   "36"
+#define LOG_COLOR(COLOR) "\033[0;" COLOR "m"
+#define LOG_BOLD(COLOR)  "\033[1;" COLOR "m"
+#define LOG_RESET_COLOR  "\033[0m"
+#define LOG_COLOR_E      LOG_COLOR(LOG_COLOR_RED)
+#define LOG_COLOR_W      LOG_COLOR(LOG_COLOR_BROWN)
+#define LOG_COLOR_I      LOG_COLOR(LOG_COLOR_GREEN)
+#define LOG_COLOR_D
+#define LOG_COLOR_V
+
 /** Clock seam of the log: milliseconds since this boot. Implemented by the port. */
 uint32_t esp_log_timestamp(void);
 

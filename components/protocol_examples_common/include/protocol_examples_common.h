@@ -6,6 +6,7 @@
 #pragma once
 
 #include "esp_netif.h"
+#include "tcpip_adapter.h" // applications of ESP-IDF v4.0 find it here
 #include "sdkconfig.h"
 
 #ifdef __cplusplus

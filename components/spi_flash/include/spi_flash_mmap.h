@@ -6,10 +6,5 @@
 #define SPI_FLASH_SEC_SIZE      4096
 #define SPI_FLASH_MMU_PAGE_SIZE 0x10000
 
-/** Names of ESP-IDF v4.x for what esp_partition_mmap() takes and gives. */
+/** Name in ESP-IDF v4.x of what esp_partition_mmap() gives; the other names of that time are in esp_partition.h. */
 typedef uint32_t spi_flash_mmap_handle_t;
-
-typedef enum {
-    SPI_FLASH_MMAP_DATA = 0,
-    SPI_FLASH_MMAP_INST = 1,
-} spi_flash_mmap_memory_t;

@@ -234,6 +234,8 @@ endfunction()
 
 function(_ota_build_project)
     set(dir "${CMAKE_CURRENT_SOURCE_DIR}")
+    set(PROJECT_PATH "${dir}")     # fact: name in ESP-IDF v3.1, for components
+    set(IDF_PROJECT_PATH "${dir}") # fact: name in v3.3
     idf_build_set_property(PROJECT_DIR "${dir}")
     idf_build_set_property(PROJECT_NAME "${PROJECT_NAME}")
     idf_build_set_property(BUILD_DIR "${CMAKE_BINARY_DIR}")

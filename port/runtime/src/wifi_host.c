@@ -2,8 +2,13 @@
 #include "esp_eth.h"
 #include "esp_wifi.h"
 
+#include <string.h>
+
 ESP_EVENT_DEFINE_BASE(WIFI_EVENT);
 ESP_EVENT_DEFINE_BASE(ETH_EVENT);
+
+/** What esp_wifi_set_config() was told; one radio, as ESP-IDF's interface has it. */
+static wifi_event_sta_connected_t s_network = {.channel = 1, .authmode = WIFI_AUTH_WPA2_PSK};
 
 esp_err_t esp_wifi_init(const wifi_init_config_t *config)
 {
@@ -29,8 +34,14 @@ esp_err_t esp_wifi_set_storage(wifi_storage_t storage)
 
 esp_err_t esp_wifi_set_config(wifi_interface_t interface, wifi_config_t *conf)
 {
-    (void)interface;
-    return conf ? ESP_OK : ESP_ERR_INVALID_ARG;
+    if (!conf) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (interface == WIFI_IF_STA) {
+        memcpy(s_network.ssid, conf->sta.ssid, sizeof(s_network.ssid));
+        s_network.ssid_len = (uint8_t)strnlen((const char *)s_network.ssid, sizeof(s_network.ssid));
+    }
+    return ESP_OK;
 }
 
 esp_err_t esp_wifi_set_ps(wifi_ps_type_t type)
@@ -66,7 +77,7 @@ esp_err_t esp_wifi_connect(void)
     ip_event_got_ip_t got = {.esp_netif = esp_netif_get_default_netif(), .ip_changed = true};
     esp_err_t err = esp_netif_get_ip_info(got.esp_netif, &got.ip_info);
     if (err == ESP_OK) {
-        err = post(WIFI_EVENT, WIFI_EVENT_STA_CONNECTED, NULL, 0);
+        err = post(WIFI_EVENT, WIFI_EVENT_STA_CONNECTED, &s_network, sizeof(s_network));
     }
     return err == ESP_OK ? post(IP_EVENT, IP_EVENT_STA_GOT_IP, &got, sizeof(got)) : err;
 }
