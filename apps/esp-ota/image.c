@@ -15,11 +15,15 @@
 // ----------------------------------------------------------------------- info
 
 // fact: a bootloader image has no application descriptor; since v5.2 its first data byte is 80
-static bool looks_like_bootloader(const struct image_info *info)
+static bool looks_like_bootloader(const struct cli_bytes *file, const struct image_rules *rules)
 {
-    return info->desc_len >= sizeof(esp_bootloader_desc_t) &&
-           info->desc.bootloader.magic_byte == ESP_BOOTLOADER_DESC_MAGIC_BYTE &&
-           info->desc.bootloader.reserved[0] == 0 && info->desc.bootloader.reserved[1] == 0;
+    struct image_info info;
+    struct image_rules as_bootloader = *rules;
+    as_bootloader.is_bootloader = true; // lets the descriptor be read, however short the segment is
+    (void)image_file_verify(file, &as_bootloader, &info); // damaged or not, it is one
+    return info.desc_len >= sizeof(esp_bootloader_desc_t) &&
+           info.desc.bootloader.magic_byte == ESP_BOOTLOADER_DESC_MAGIC_BYTE &&
+           info.desc.bootloader.reserved[0] == 0 && info.desc.bootloader.reserved[1] == 0;
 }
 
 static void print_limits(const esp_image_header_t *header)
@@ -79,11 +83,11 @@ static void print_digest(const struct image_info *info)
     putchar('\n');
 }
 
-static void print_info(const char *path, const struct image_info *info, enum image_fault fault,
-                       const char *sentence)
+static void print_info(const char *path, const char *kind, const struct image_info *info,
+                       enum image_fault fault, const char *sentence)
 {
     if (fault == IMAGE_OK) {
-        printf("%s: a valid image of %u bytes\n", path, (unsigned)info->image_len);
+        printf("%s: a valid %s of %u bytes\n", path, kind, (unsigned)info->image_len);
     } else {
         printf("%s: not valid: %s (%s)\n", path, sentence, image_fault_name(fault));
     }
@@ -118,14 +122,14 @@ static int show_info(const char *path, const struct cli_bytes *file, const struc
     char sentence[160];
     struct image_rules rules = image_file_rules(&wish, file);
     enum image_fault fault = image_file_verify(file, &rules, &info);
-    bool is_bootloader = fault == IMAGE_BAD_APP_DESC_MAGIC && looks_like_bootloader(&info);
+    bool is_bootloader = !image_app_desc(&info) && looks_like_bootloader(file, &rules);
     if (is_bootloader) {
         rules.is_bootloader = true;
         fault = image_file_verify(file, &rules, &info);
     }
     image_fault_sentence(fault, &info, &rules, sentence, sizeof(sentence));
     if (!cli_is_json()) {
-        print_info(path, &info, fault, sentence);
+        print_info(path, is_bootloader ? "bootloader" : "image", &info, fault, sentence);
         if (fault == IMAGE_OK) {
             report_signatures(path, file, trust, NULL);
         }
@@ -310,8 +314,9 @@ static int report_verdict(const struct verification *v)
         image_report_json(root, &info, fault);
         cli_print_json(root);
     } else if (fault == IMAGE_OK) {
+        (void)image_report_name(&info, name);
         printf("%s: valid%s: %s for %s, %u bytes\n", v->path,
-               v->trust.count > 0 ? " and signed" : "", image_report_name(&info, name),
+               v->trust.count > 0 ? " and signed" : "", name[0] ? name : "an image",
                chip_name(info.header.chip_id), (unsigned)info.image_len);
     }
     return fault == IMAGE_OK

@@ -132,9 +132,9 @@ const char *image_report_name(const struct image_info *info, char out[80])
     char version[33];
     out[0] = 0;
     if (app) {
-        (void)snprintf(out, 80, "%s %s",
-                       cli_clean_text(app->project_name, sizeof(app->project_name), project),
-                       cli_clean_text(app->version, sizeof(app->version), version));
+        cli_clean_text(app->project_name, sizeof(app->project_name), project);
+        cli_clean_text(app->version, sizeof(app->version), version);
+        (void)snprintf(out, 80, "%s%s%s", project, project[0] && version[0] ? " " : "", version);
     }
     return out;
 }

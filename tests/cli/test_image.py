@@ -1,5 +1,8 @@
 """image info, verify and build; esptool judges what build makes."""
 
+import functools
+import operator
+
 import pytest
 
 from table import DATA, rows
@@ -55,7 +58,18 @@ def test_info_tells_what_an_image_is(program):
 
 def test_info_recognises_a_bootloader(program):
     info = program.json("image", "info", DATA / "images/esp32c3_bootloader.bin", exit_code=0)
-    assert info["chip"] == "esp32c3"
+    assert (info["chip"], info["kind"], info["valid"], info["length"]) == ("esp32c3", "bootloader", True, 464)
+    assert "a valid bootloader of 464 bytes" in program.done("image", "info", DATA / "images/esp32c3_bootloader.bin").stdout
+    program.failed("image", "verify", DATA / "images/esp32c3_bootloader.bin")  # an application is what it asks for
+
+
+def test_an_image_without_names_is_told_by_its_chip(program):
+    image = bytearray((DATA / "images/esp32_nohash.bin").read_bytes())
+    names = slice(32 + 16, 32 + 80)
+    image[431] ^= functools.reduce(operator.xor, image[names], 0)  # its checksum
+    image[names] = bytes(64)
+    (program.folder / "nameless.bin").write_bytes(image)
+    assert "nameless.bin: valid: an image for esp32, 432 bytes" in program.done("image", "verify", "nameless.bin").stdout
 
 
 def test_names_that_are_no_text_do_not_reach_the_terminal(program):

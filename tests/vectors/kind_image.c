@@ -134,7 +134,8 @@ static enum image_fault verify_for_fields(const struct vector_row *row,
     }
     bool is_bootloader = start[32] == ESP_BOOTLOADER_DESC_MAGIC_BYTE;
     char params[128];
-    (void)snprintf(params, sizeof(params), "chip_rev=%u blk_rev=%u flash_offset=%u",
+    (void)snprintf(params, sizeof(params),
+                   "part_size=0x1000000 chip_rev=%u blk_rev=%u flash_offset=%u",
                    start[15] | start[16] << 8, start[0xD0] | start[0xD1] << 8,
                    is_bootloader ? (unsigned)traits->bootloader_offset : FLASH_OFFSET_DEFAULT);
     struct vector_row as_image = *row;

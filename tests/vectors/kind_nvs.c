@@ -13,7 +13,7 @@
 
 #define NVS_AT    0x10000u
 #define COLUMNS   4
-#define VALUE_MAX 4096
+#define VALUE_MAX (512 * 1024) // more than the longest blob
 
 /** One line of the CSV. */
 struct csv_value {

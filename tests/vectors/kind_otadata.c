@@ -40,22 +40,29 @@ static struct device s_device; // the eFuse seam has one instance a process
 
 // ---- The world ---------------------------------------------------------------------------------------
 
-// One range that is erased in several units, or one record of which the CRC is programmed last, is one operation of the
-// manifest.
+static bool is_before(const struct event *first, const struct event *second)
+{
+    return first->address + first->len == second->address;
+}
+
+// One range that is erased in several units, from either end, or one record of which the CRC is programmed last, is one
+// operation of the manifest.
 static bool goes_on(const struct event *event)
 {
     const struct device *device = &s_device;
     const struct event *last =
         device->event_count ? &device->events[device->event_count - 1] : NULL;
     return last && event->what != EVENT_BURN && event->what == last->what &&
-           last->address + last->len == event->address;
+           (is_before(last, event) || (event->what == EVENT_ERASE && is_before(event, last)));
 }
 
 static void note_event(const struct event *event)
 {
     struct device *device = &s_device;
     if (goes_on(event)) {
-        device->events[device->event_count - 1].len += event->len;
+        struct event *last = &device->events[device->event_count - 1];
+        last->address = event->address < last->address ? event->address : last->address;
+        last->len += event->len;
     } else if (device->event_count < EVENT_MAX) {
         device->events[device->event_count++] = *event;
     }

@@ -16,6 +16,12 @@ static const char *look_up(void *context, const char *name)
     return getenv(name);
 }
 
+/** Whether a word asks for fewer messages, which no row is about. */
+static bool is_quiet_option(const char *word)
+{
+    return strcmp(word, "-q") == 0 || strcmp(word, "--quiet") == 0;
+}
+
 /** Options of a row. text keeps their words. */
 static bool read_options(const struct vector_row *row, struct partition_csv_options *options,
                          char *text, size_t capacity, char *why)
@@ -28,6 +34,10 @@ static bool read_options(const struct vector_row *row, struct partition_csv_opti
     }
     size_t count = vector_split(text, words, WORD_MAX);
     for (size_t at = 0, taken; at < count; at += taken) {
+        if (is_quiet_option(words[at])) {
+            taken = 1;
+            continue;
+        }
         esp_err_t err =
             partition_csv_read_option(words + at, count - at, options, &taken, &problem);
         if (err != ESP_OK || taken == 0) {

@@ -13,6 +13,7 @@
 
 #define COLUMN_COUNT                                                                               \
     7 // path, kind, params, expect, made_by, command, note; what follows is not needed
+#define COLUMNS_NEEDED 4 // up to expect
 
 static const char NOT_BUILT[] = "not built yet";
 static const char NO_VERDICT[] = "used by other rows, no verdict of its own";
@@ -92,9 +93,14 @@ static void run_row(struct run *run, const struct vector_row *row)
         return;
     }
     char why[VECTOR_WHY_LEN] = "";
-    if (kind->handler(row, why)) {
+    bool is_right = kind->handler(row, why);
+    const char *misread = vector_take_misread();
+    if (is_right && !misread) {
         run->tally.passed++;
         return;
+    }
+    if (misread) {
+        (void)snprintf(why, sizeof(why), "parameter %s is no number", misread);
     }
     run->tally.failed++;
     printf("WRONG %s, kind %s, params \"%s\": expected \"%s\", got \"%s\"\n", row->path, row->kind,
@@ -103,26 +109,41 @@ static void run_row(struct run *run, const struct vector_row *row)
 
 // ---- The manifest ----------------------------------------------------------------------------------
 
-/** Cuts line at tabs; missing columns are empty. */
-static void split_columns(char *line, const char *columns[COLUMN_COUNT])
+/** Cuts line at tabs; missing columns are empty. @return how many are there */
+static size_t split_columns(char *line, const char *columns[COLUMN_COUNT])
 {
+    size_t count = 1;
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         columns[i] = line;
         line += strcspn(line, "\t");
         if (*line) {
             *line++ = '\0';
+            count++;
         }
     }
+    return count;
 }
 
-static void run_line(struct run *run, char *line)
+static void run_line(struct run *run, unsigned number, char *line)
 {
     const char *columns[COLUMN_COUNT];
     line[strcspn(line, "\r")] = '\0';
     if (line[0] == '\0') {
         return;
     }
-    split_columns(line, columns);
+    size_t count = split_columns(line, columns);
+    bool is_heading = number == 1 && !find_kind(columns[1]);
+    if (is_heading) {
+        return;
+    }
+    if (count < COLUMNS_NEEDED || columns[1][0] == '\0') {
+        run->tally.failed++;
+        printf(
+            "WRONG manifest.tsv line %u: %zu columns, kind \"%s\"; a row is path, kind, params and "
+            "expect, between tabs\n",
+            number, count, columns[1]);
+        return;
+    }
     const struct vector_row row = {
         .folder = run->folder,
         .path = columns[0],
@@ -134,20 +155,16 @@ static void run_line(struct run *run, char *line)
     run_row(run, &row);
 }
 
-/** Runs all rows behind the heading. text keeps the strings of the rows and is changed. */
+/** Runs all rows; the first line may be a heading. text keeps the strings of the rows and is changed. */
 static void run_manifest(struct run *run, char *text)
 {
-    bool is_heading = true;
-    while (*text) {
+    for (unsigned number = 1; *text; number++) {
         char *line = text;
         text += strcspn(text, "\n");
         if (*text) {
             *text++ = '\0';
         }
-        if (!is_heading) {
-            run_line(run, line);
-        }
-        is_heading = false;
+        run_line(run, number, line);
     }
 }
 
@@ -187,6 +204,12 @@ int main(void)
     char why[VECTOR_WHY_LEN];
     if (!vector_load(&manifest_row, "manifest.tsv", &manifest, why)) {
         printf("FAILED: %s/manifest.tsv cannot be read: %s\n", run.folder, strerror(errno));
+        return 1;
+    }
+    size_t text_len = strlen((char *)manifest.data);
+    if (text_len != manifest.len) {
+        printf("FAILED: %s/manifest.tsv has a zero byte at %zu\n", run.folder, text_len);
+        free(manifest.data);
         return 1;
     }
     run_manifest(&run, (char *)manifest.data);

@@ -180,6 +180,96 @@ static void fails_on_a_manifest_without_rows(void **state)
     assert_int_equal(run_manifest(HEADING), 1);
 }
 
+static void names_a_parameter_that_is_no_number(void **state)
+{
+    (void)state;
+    assert_int_equal(run_manifest(HEADING "t.bin\tpartition_table\tflash_size=4MB\tok\n"), 1);
+    assert_output_has("got \"parameter flash_size is no number\"");
+}
+
+static void names_the_line_that_is_no_row(void **state)
+{
+    (void)state;
+    assert_int_equal(run_manifest(HEADING GOOD_ROW "\nt.bin image chip=esp32 ok\n" GOOD_ROW), 1);
+    assert_output_has("WRONG manifest.tsv line 4: 1 columns");
+    assert_output_has("2 passed, 1 failed");
+    assert_int_equal(run_manifest(HEADING GOOD_ROW "t.bin\t\t\tok\n"), 1);
+    assert_output_has("WRONG manifest.tsv line 3: 4 columns, kind \"\"");
+}
+
+static void a_row_in_the_first_line_is_no_heading(void **state)
+{
+    (void)state;
+    assert_int_equal(run_manifest(GOOD_ROW GOOD_ROW), 0);
+    assert_output_has("2 passed, 0 failed");
+}
+
+static void says_that_a_file_is_no_manifest(void **state)
+{
+    (void)state;
+    assert_int_equal(run_manifest("no manifest\nat all\n"), 1);
+    assert_output_has("WRONG manifest.tsv line 2: 1 columns");
+    static const char torn[] = HEADING GOOD_ROW "\0" GOOD_ROW;
+    write_file("manifest.tsv", torn, sizeof(torn) - 1);
+    assert_int_equal(run_over(s_folder), 1);
+    assert_output_has("manifest.tsv has a zero byte at");
+}
+
+/** Runs one boot decision: the text of its JSON object. */
+static int run_decision(const char *text)
+{
+    char path[256];
+    char json[512];
+    (void)snprintf(path, sizeof(path), "%s/boot_decisions", s_folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(json, sizeof(json), "[%s]", text);
+    write_file("boot_decisions/esp32_rollback_on.json", json, strlen(json));
+    int status = run_manifest(HEADING);
+    remove_file("boot_decisions/esp32_rollback_on.json");
+    assert_int_equal(rmdir(path), 0);
+    return status;
+}
+
+#define NOTHING_LOADS "\"otadata\":\"1:valid,2:pend\",\"corrupt_slots\":[\"0:0x40\",\"1:0x10000\"],"
+
+static void knows_that_nothing_boots(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        run_decision("{" NOTHING_LOADS "\"boots\":[],\"after\":\"1:VALID , 2:ABORTED\"}"), 0);
+    assert_int_equal(
+        run_decision("{" NOTHING_LOADS "\"boots\":[\"ota_0\"],\"after\":\"1:VALID , 2:ABORTED\"}"),
+        1);
+    assert_output_has("got: boots none, after 1:VALID , 2:ABORTED");
+    assert_int_equal(
+        run_decision("{" NOTHING_LOADS "\"boots\":[],\"after\":\"1:VALID , 2:PENDING_VERIFY\"}"),
+        1);
+}
+
+static void reads_what_a_decision_says_of_the_records(void **state)
+{
+    (void)state;
+#define SECOND_IS(record)                                                                          \
+    "{\"otadata\":\"1:valid," record "\",\"boots\":[\"ota_0\"],\"after\":\"1:VALID , 2:ABORTED\"}"
+    assert_int_equal(run_decision(SECOND_IS("2:pend")), 0);
+    assert_int_equal(run_decision(SECOND_IS(" 2:pending")), 0);
+    static const char *const WRONG[] = {SECOND_IS("2"), SECOND_IS("2:paused"), SECOND_IS("x:pend"),
+                                        SECOND_IS("2:pend,3:new")};
+    for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
+        assert_int_equal(run_decision(WRONG[i]), 1);
+        assert_output_has("got: records that are not understood");
+    }
+}
+
+static void lets_a_device_on_which_nothing_boots_reset(void **state)
+{
+    (void)state; // ota_1 is tried, and given up at the reset that follows; so is ota_0 then
+    assert_int_equal(
+        run_decision("{\"otadata\":\"1:new,2:new\",\"corrupt_slots\":[\"0:0x40\",\"1:0x40\"],"
+                     "\"boots\":[],\"after\":\"1:ABORTED , 2:ABORTED\"}"),
+        0);
+}
+
 static void fails_on_an_empty_folder_and_on_a_missing_one(void **state)
 {
     (void)state;
@@ -201,6 +291,13 @@ int main(void)
         cmocka_unit_test(names_kinds_that_are_not_built_and_counts_them_as_skipped),
         cmocka_unit_test(fails_when_only_skipped_rows_were_found),
         cmocka_unit_test(fails_on_a_manifest_without_rows),
+        cmocka_unit_test(names_a_parameter_that_is_no_number),
+        cmocka_unit_test(names_the_line_that_is_no_row),
+        cmocka_unit_test(a_row_in_the_first_line_is_no_heading),
+        cmocka_unit_test(says_that_a_file_is_no_manifest),
+        cmocka_unit_test(knows_that_nothing_boots),
+        cmocka_unit_test(reads_what_a_decision_says_of_the_records),
+        cmocka_unit_test(lets_a_device_on_which_nothing_boots_reset),
         cmocka_unit_test(fails_on_an_empty_folder_and_on_a_missing_one),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

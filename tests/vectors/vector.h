@@ -62,8 +62,11 @@ bool vector_load(const struct vector_row *row, const char *path, struct vector_b
  */
 bool vector_param(const struct vector_row *row, const char *key, char *value, size_t capacity);
 
-/** As vector_param() for a number in decimal or 0x; fallback when the key is missing or not a number. */
+/** As vector_param() for a number in decimal or 0x; fallback when the key is missing. A value that is no number spoils the row. */
 uint64_t vector_param_number(const struct vector_row *row, const char *key, uint64_t fallback);
+
+/** The key of a value that was no number since the last call; NULL: there was none. */
+const char *vector_take_misread(void);
 
 /** Splits text at blanks into at most capacity words, changing text. @return how many */
 size_t vector_split(char *text, const char *words[], size_t capacity);

@@ -34,17 +34,21 @@ static void put_entry(esp_partition_info_t *entries, uint32_t *count, uint8_t ty
     (*count)++;
 }
 
+// An image that does not verify is whole but for its last byte: its descriptor can be read, as that of a real update
+// which went wrong.
 static void put_image(esp_flash_t *chip, const struct vector_device_spec *spec, uint32_t address,
-                      uint32_t secure_version)
+                      uint32_t secure_version, bool verifies)
 {
     struct image_encode_spec image = {.chip_id = (esp_chip_id_t)spec->chip_id,
                                       .project = "vector",
                                       .version = "1",
                                       .secure_version = secure_version,
                                       .payload_len = spec->payload_len};
-    uint8_t *bytes = calloc(1, image_encode_len(&image));
+    uint32_t len = image_encode_len(&image);
+    uint8_t *bytes = calloc(1, len);
     must(bytes ? image_encode(&image, bytes) : ESP_ERR_NO_MEM);
-    must(esp_flash_write(chip, bytes, address, image_encode_len(&image)));
+    bytes[len - 1] ^= verifies ? 0 : 1;
+    must(esp_flash_write(chip, bytes, address, len));
     free(bytes);
 }
 
@@ -54,10 +58,8 @@ static void put_app(esp_flash_t *chip, const struct vector_device_spec *spec,
 {
     bool is_slot = (subtype & ~PART_SUBTYPE_OTA_MASK) == PART_SUBTYPE_OTA_FLAG;
     put_entry(entries, count, PART_TYPE_APP, subtype, address, VECTOR_APP_SIZE);
-    if (is_bootable) {
-        put_image(chip, spec, address,
-                  is_slot ? spec->secure_version[subtype & PART_SUBTYPE_OTA_MASK] : 0);
-    }
+    put_image(chip, spec, address,
+              is_slot ? spec->secure_version[subtype & PART_SUBTYPE_OTA_MASK] : 0, is_bootable);
 }
 
 esp_flash_t *vector_device_build(const struct vector_device_spec *spec)

@@ -17,7 +17,7 @@ struct vector_device_spec {
     uint32_t slot_count; // at most VECTOR_SLOT_MAX
     bool has_factory;
     bool has_test;
-    uint32_t bootable_slots; // bit i: ota_i holds a valid image
+    uint32_t bootable_slots; // bit i: ota_i's image verifies; others hold one that does not
     bool is_factory_bootable;
     bool is_test_bootable;
     uint32_t payload_len;                     // of each image

@@ -88,15 +88,29 @@ bool vector_param(const struct vector_row *row, const char *key, char *value, si
     return true;
 }
 
+static const char *s_misread; // key of a parameter of this row; one row is checked at a time
+
 uint64_t vector_param_number(const struct vector_row *row, const char *key, uint64_t fallback)
 {
     char text[64];
     char *end = text;
-    if (!vector_param(row, key, text, sizeof(text))) {
+    if (!find_value(row->params, key)) {
         return fallback;
     }
+    bool fits = vector_param(row, key, text, sizeof(text));
     uint64_t value = strtoull(text, &end, 0);
-    return end != text && *end == '\0' ? value : fallback;
+    if (!fits || end == text || *end != '\0') {
+        s_misread = key;
+        return fallback;
+    }
+    return value;
+}
+
+const char *vector_take_misread(void)
+{
+    const char *key = s_misread;
+    s_misread = NULL;
+    return key;
 }
 
 size_t vector_split(char *text, const char *words[], size_t capacity)

@@ -58,11 +58,12 @@ static bool read_secure_version(const struct boot_request *request, int index, u
     return true;
 }
 
-static bool is_new_enough(const struct boot_request *request, int index)
+// Against the version that the device has now: following a record may have raised it.
+static bool is_new_enough(const struct selection *s, int index)
 {
     uint32_t version = 0;
-    return !request->anti_rollback ||
-           (read_secure_version(request, index, &version) && version >= request->secure_version);
+    return !s->request->anti_rollback || (read_secure_version(s->request, index, &version) &&
+                                          version >= s->decision->secure_version);
 }
 
 // The next power-on tries again where it fails.
@@ -123,14 +124,15 @@ static void abort_unconfirmed(struct selection *s)
 }
 
 /** Whether an image would start: as a try of it would find. */
-static bool loads(const struct boot_request *request, int index, esp_partition_pos_t pos)
+static bool loads(const struct selection *s, int index, esp_partition_pos_t pos)
 {
+    const struct boot_request *request = s->request;
     struct image_info info;
     struct image_rules rules = {.chip = request->identity,
                                 .flash_offset = pos.offset,
                                 .partition_size = pos.size,
                                 .signature = request->signature};
-    return pos.size > 0 && is_new_enough(request, index) &&
+    return pos.size > 0 && is_new_enough(s, index) &&
            image_verify_flash(request->chip, &rules, &info) == IMAGE_OK;
 }
 
@@ -140,11 +142,11 @@ static bool has_alternative(const struct selection *s, int active)
     const esp_ota_select_entry_t *other = &s->decision->after[1 - active];
     const struct boot_slots *slots = s->request->slots;
     if (!otadata_is_good(other)) {
-        return loads(s->request, BOOT_INDEX_FACTORY, slots->factory);
+        return loads(s, BOOT_INDEX_FACTORY, slots->factory);
     }
     uint32_t slot = otadata_slot(other->ota_seq, slots->ota_count);
     return slot != otadata_slot(s->decision->after[active].ota_seq, slots->ota_count) &&
-           slot < BOOT_SLOT_MAX && loads(s->request, (int)slot, slots->ota[slot]);
+           slot < BOOT_SLOT_MAX && loads(s, (int)slot, slots->ota[slot]);
 }
 
 // Extension: gives up an image that was started too often without saying that it is healthy.
@@ -203,7 +205,7 @@ static int active_and_new_enough(const struct selection *s)
     uint32_t slot_count = s->request->slots->ota_count;
     for (int i = 0; i < OTADATA_RECORD_COUNT; i++) {
         if (slot_count == 0 ||
-            !is_new_enough(s->request, (int)otadata_slot(records[i].ota_seq, slot_count))) {
+            !is_new_enough(s, (int)otadata_slot(records[i].ota_seq, slot_count))) {
             records[i].ota_seq = OTADATA_SEQ_EMPTY;
         }
     }
@@ -300,7 +302,7 @@ static bool try_to_load(struct selection *s, int index)
 {
     struct boot_decision *decision = s->decision;
     esp_partition_pos_t pos = position_of(s->request->slots, index);
-    if (pos.size == 0 || !is_new_enough(s->request, index)) {
+    if (pos.size == 0 || !is_new_enough(s, index)) {
         return false;
     }
     struct image_rules rules = {.chip = s->request->identity,

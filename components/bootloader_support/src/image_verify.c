@@ -93,9 +93,11 @@ static enum image_fault check_segment_length(const struct image_verifier *v, uin
 static uint32_t mmu_page_size(const struct image_verifier *v, const struct chip_traits *traits)
 {
     const esp_app_desc_t *desc = image_app_desc(&v->info);
-    if (!traits->has_configurable_page || !desc || desc->mmu_page_size < 13 ||
-        desc->mmu_page_size > 18) { // fact: 8 KiB to 256 KiB; anything else is an older image
-        return CHIP_MMU_PAGE_DEFAULT;
+    if (!traits->has_configurable_page || v->rules.is_bootloader || !desc) {
+        return CHIP_MMU_PAGE_DEFAULT; // fact: a bootloader has no application descriptor to ask
+    }
+    if (desc->mmu_page_size < 13 || desc->mmu_page_size > 18) {
+        return CHIP_MMU_PAGE_DEFAULT; // fact: 8 KiB to 256 KiB; anything else is an older image
     }
     return 1u << desc->mmu_page_size;
 }

@@ -24,15 +24,24 @@ struct fixture {
     struct boot_decision decision;
 };
 
-static void put_image(struct fixture *f, esp_partition_pos_t *pos, uint32_t address)
+static void put_image_of_version(struct fixture *f, esp_partition_pos_t *pos, uint32_t address,
+                                 uint32_t secure_version)
 {
     uint8_t image[512];
-    struct image_encode_spec spec = {.chip_id = ESP_CHIP_ID_ESP32, .project = "p", .version = "1"};
+    struct image_encode_spec spec = {.chip_id = ESP_CHIP_ID_ESP32,
+                                     .project = "p",
+                                     .version = "1",
+                                     .secure_version = secure_version};
     assert_true(image_encode_len(&spec) <= sizeof(image));
     assert_int_equal(image_encode(&spec, image), ESP_OK);
     assert_int_equal(esp_flash_write(f->chip, image, address, image_encode_len(&spec)), ESP_OK);
     pos->offset = address;
     pos->size = SLOT_SIZE;
+}
+
+static void put_image(struct fixture *f, esp_partition_pos_t *pos, uint32_t address)
+{
+    put_image_of_version(f, pos, address, 0);
 }
 
 static void put_record(struct fixture *f, int index, uint32_t seq, uint32_t state)
@@ -119,6 +128,23 @@ static void a_damaged_selection_is_a_fallback_with_its_verdict(void **state)
     assert_int_equal(f->decision.try_count, 2);
     assert_int_equal(f->decision.tries[0].fault, IMAGE_BAD_MAGIC);
     assert_int_equal(f->decision.tries[1].fault, IMAGE_OK);
+}
+
+static void a_version_burnt_for_the_record_counts_for_the_fallback_too(void **state)
+{
+    struct fixture *f = *state;
+    static const uint32_t none = 0;
+    put_image_of_version(f, &f->slots.ota[2], 0x40000, 2);
+    put_image_of_version(f, &f->slots.ota[3], 0x50000, 4);
+    assert_int_equal(esp_flash_write(f->chip, &none, 0x50000, sizeof(none)), ESP_OK); // its magic
+    f->slots.ota_count = 4;
+    f->request.anti_rollback = true;
+    f->request.secure_version = 1;
+    put_record(f, 0, 4, ESP_OTA_IMG_VALID);
+    decide(f);
+    assert_int_equal(f->decision.selected, 3);
+    assert_int_equal(f->decision.secure_version, 4);
+    assert_int_equal(f->decision.booted, BOOT_INDEX_NONE); // ota_2 is too old by now
 }
 
 static void nothing_bootable_is_a_decision_too(void **state)
@@ -219,6 +245,7 @@ int main(void)
         WITH_DEVICE(a_dry_run_decides_the_same_and_writes_nothing),
         WITH_DEVICE(tells_a_rollback_from_a_plain_choice),
         WITH_DEVICE(a_damaged_selection_is_a_fallback_with_its_verdict),
+        WITH_DEVICE(a_version_burnt_for_the_record_counts_for_the_fallback_too),
         WITH_DEVICE(nothing_bootable_is_a_decision_too),
         WITH_DEVICE(a_short_otadata_stops_the_bootloader),
         WITH_DEVICE(without_otadata_factory_boots),

@@ -160,6 +160,18 @@ static void the_ignore_efuses_lift_the_maximum_revisions(void **state)
     assert_int_equal(image_check_header(f.bytes, 24, 0, &f.rules), IMAGE_OK);
 }
 
+static void the_page_size_is_asked_of_applications_only(void **state)
+{
+    (void)state;
+    struct fixture f = encode(ESP_CHIP_ID_ESP32C6, 60);
+    f.bytes[32 + 180] = 13; // pages of 8 KiB
+    f.bytes[25] ^= 0x20;    // the load address fits those, and not the pages of 64 KiB
+    image_encode_seal(f.bytes, IMAGE_ENCODE_PAYLOAD_OFFSET + 60);
+    assert_int_equal(judge(&f, f.bytes, f.len, f.len), IMAGE_OK);
+    f.rules.is_bootloader = true;
+    assert_int_equal(judge(&f, f.bytes, f.len, f.len), IMAGE_BAD_MAP_ALIGNMENT);
+}
+
 static void reads_the_same_from_flash_as_from_a_stream(void **state)
 {
     (void)state;
@@ -199,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_partition_beyond_16_mib_is_for_chips_with_32_bit_flash_only),
         cmocka_unit_test(header_checks_refuse_before_the_body_is_there),
         cmocka_unit_test(the_ignore_efuses_lift_the_maximum_revisions),
+        cmocka_unit_test(the_page_size_is_asked_of_applications_only),
         cmocka_unit_test(reads_the_same_from_flash_as_from_a_stream),
         cmocka_unit_test(every_fault_has_a_name_and_a_sentence),
     };

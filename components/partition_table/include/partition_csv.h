@@ -132,8 +132,9 @@ void partition_csv_free(struct partition_csv_table *table);
 
 /**
  * Reads one command-line option of Espressif's generator from the front of words:
- * --offset N, --primary-bootloader-offset N, --recovery-bootloader-offset N, --disable-md5sum (also --no-md5),
- * --flash-size NMB, --secure [v1|v2], --no-verify, --extra-partition-subtypes TYPE,NAME,HEX ...; "--name=value" works too.
+ * --offset N (also -o), --primary-bootloader-offset N, --recovery-bootloader-offset N, --disable-md5sum (also --no-md5),
+ * --flash-size NMB, --secure [v1|v2], --no-verify, --extra-partition-subtypes TYPE,NAME,HEX ..., and --verify (also -v), which
+ * changes nothing; "--name=value" works too.
  * The words of --extra-partition-subtypes must outlive the options.
  * @param[out] taken  how many words were used; 0: the first word is none of these options
  * @return ESP_OK; ESP_ERR_INVALID_ARG: the option is ours but its value is wrong or missing

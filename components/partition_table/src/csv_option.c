@@ -171,7 +171,7 @@ esp_err_t partition_csv_read_option(const char *const *words, size_t count,
         name.len = (size_t)(equals - words[0]);
         given.inline_value = slice_of(equals + 1);
     }
-    if (csv_text_equals_string(name, "--offset")) {
+    if (csv_text_equals_string(name, "--offset") || csv_text_equals_string(name, "-o")) {
         return read_table_offset(&given, options, taken, problem);
     }
     if (csv_text_equals_string(name, "--primary-bootloader-offset")) {
@@ -188,6 +188,10 @@ esp_err_t partition_csv_read_option(const char *const *words, size_t count,
     }
     if (csv_text_equals_string(name, "--extra-partition-subtypes")) {
         return read_extra_subtypes(&given, options, taken, problem);
+    }
+    if (strcmp(words[0], "--verify") == 0 || strcmp(words[0], "-v") == 0) {
+        *taken = 1; // fact: the generator always verifies and keeps the word from the time before
+        return ESP_OK;
     }
     bool *flag = strcmp(words[0], "--disable-md5sum") == 0 || strcmp(words[0], "--no-md5") == 0
                      ? &options->no_md5

@@ -63,6 +63,18 @@ static void reads_every_option(void **state)
     assert_int_equal(options.extra[1].subtype, 0x42);
 }
 
+static void knows_the_short_words_and_the_one_that_does_nothing(void **state)
+{
+    (void)state;
+    static const char *const WORDS[] = {"-v", "--verify", "-o", "0x9000", "table.csv"};
+    struct partition_csv_options options = PARTITION_CSV_OPTIONS_DEFAULT();
+    size_t rest;
+    assert_int_equal(read_words(WORDS, COUNT(WORDS), &options, &rest), ESP_OK);
+    assert_int_equal(rest, COUNT(WORDS) - 1);
+    assert_int_equal(options.table_offset, 0x9000);
+    assert_false(options.no_verify);
+}
+
 static void secure_without_value_means_v1_and_leaves_the_next_word(void **state)
 {
     (void)state;
@@ -105,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_option),
+        cmocka_unit_test(knows_the_short_words_and_the_one_that_does_nothing),
         cmocka_unit_test(secure_without_value_means_v1_and_leaves_the_next_word),
         cmocka_unit_test(refuses_wrong_and_missing_values),
     };
