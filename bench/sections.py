@@ -13,8 +13,11 @@ MIB = 1 << 20
 PARTS = ("W25Q32JV", "W25Q64JV", "W25Q128JV", "GD25Q32", "MX25L6406E", "MX25UM25645G")
 # What the link does not limit, ESP-IDF's window on a near and on a far server. --slot other: nothing can be kept.
 WIDE, GOOD, NARROW, FAR = "5MB/s, 2 ms, 64 KiB", "500 KB/s, 20 ms, 32 KiB", "500 KB/s, 10 ms, 5.7 KiB", "500 KB/s, 20 ms, 5.7 KiB"
-BLANK, ERASED, FIFTH, SCATTERED, EARLY = ("W25Q32JV, " + what for what in (
-    "blank slot", "slot erased since power-on", "the last fifth changed", "every fifth sector changed", "1 s handshake, erased meanwhile"))
+BLANK, ERASED, FIFTH, SCATTERED, EARLY, EARLIER = ("W25Q32JV, " + what for what in (
+    "blank slot", "slot erased since power-on", "the last fifth changed", "every fifth sector changed",
+    "1.2 s handshake, erased meanwhile", "2.5 s handshake, erased meanwhile"))
+# fact: what users of an ESP32 report: micropython-esp32 issue 131 (1.18 to 1.28 s), esp-idf issue 8852 (up to 2.5 s)
+HANDSHAKES = {EARLY: "1.2s", EARLIER: "2.5s"}
 SETTLED = ", no write was ever cut"
 LINKS = {WIDE: ("5MB/s,2ms,65536", ("--buffer", "32768")),
          GOOD: ("500KB/s,20ms,32KB", ("--buffer", "32768")),
@@ -81,8 +84,9 @@ def modelled(bench, _):
         rows[BLANK + settled] = rehearsed(bench, old, new, "--slot", "blank", *link, *options)
         rows[FIFTH + settled] = rehearsed(bench, fifth, new, *link, *options)
         rows[SCATTERED + settled] = rehearsed(bench, scattered, new, *link, *options)
-    early = ("--link", LINKS[WIDE][0] + ",handshake=1s", "--buffer", "32768", "--slot", "other")
-    rows[EARLY] = rehearsed(bench, old, new, "--erase-early", "1MB", *early)
+    for row, handshake in HANDSHAKES.items():
+        early = ("--link", f"{LINKS[WIDE][0]},handshake={handshake}", "--buffer", "32768", "--slot", "other")
+        rows[row] = rehearsed(bench, old, new, "--erase-early", "1MB", *early)
     return rows
 
 

@@ -28,7 +28,7 @@ static struct delta_file as_file(const struct cli_bytes *file)
 // What a device with this image has as its digest: the appended one, else that of the whole file.
 static void base_digest(const struct cli_bytes *file, uint8_t digest[CRYPTO_SHA256_LEN])
 {
-    struct image_wish wish = {0};
+    struct image_wish wish = {.flash_offset = IMAGE_FILE_OFFSET_DEFAULT};
     struct image_rules rules = image_file_rules(&wish, file);
     struct image_info info;
     if (image_file_verify(file, &rules, &info) == IMAGE_OK && info.has_digest) {

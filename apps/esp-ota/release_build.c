@@ -26,7 +26,7 @@ bool release_class_of(const char *text, enum esp_delta_class *ram_class)
 
 bool release_image_read(const char *path, struct release_image *image)
 {
-    struct image_wish wish = {0};
+    struct image_wish wish = {.flash_offset = IMAGE_FILE_OFFSET_DEFAULT};
     struct image_info info;
     char sentence[160];
     *image = (struct release_image){0};

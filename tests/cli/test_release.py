@@ -121,6 +121,14 @@ def test_older_and_known_images_are_refused(pub):
     assert index(pub)["version"] == "1.0.0"
 
 
+@pytest.mark.parametrize("chip", ["esp32", "esp32c3", "esp32s3"])
+def test_an_image_whose_digest_is_wrong_is_refused(pub, chip):
+    bad = bytearray(image(chip=chip, version="4.0.0"))
+    bad[-1] ^= 1
+    (pub.folder / "bad.bin").write_bytes(bad)
+    assert "no image that could be released" in pub.failed("release", "add", "pub", "bad.bin").stderr
+
+
 def test_a_lower_secure_version_is_refused(pub):
     pub.firmware("v1.bin", version="1.0.0", secure_version=3)
     pub.firmware("v2.bin", version="2.0.0", secure_version=2)

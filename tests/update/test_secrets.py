@@ -21,7 +21,7 @@ def key_lines(path):
 
 def shows_no(secrets, dev, *args, works):
     for extra in ((), ("--json",), ("--quiet",)):
-        result = dev.program.run(*args, *extra)
+        result = dev.program.run(*args, "--retry-delay", "0.01", *extra)
         assert result.returncode == (0 if works else 1), result.shown
         shown = result.stdout + result.stderr
         assert not [secret for secret in secrets if secret in shown], f"a secret shows:\n{shown}"
