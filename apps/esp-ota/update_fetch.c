@@ -6,6 +6,7 @@
 
 #include <time.h>
 
+#include "esp_http_client_ext.h"
 #include "esp_log.h"
 
 static const char *TAG = "update";
@@ -78,7 +79,7 @@ static esp_err_t read_file(esp_http_client_handle_t client, uint8_t *bytes, size
 }
 
 static esp_err_t fetch_once(struct update *u, const char *url, uint8_t *bytes, size_t size,
-                            size_t *len)
+                            size_t *len, bool *is_final)
 {
     esp_http_client_config_t http = update_session_http(u, url);
     esp_http_client_handle_t client = esp_http_client_init(&http);
@@ -103,6 +104,7 @@ static esp_err_t fetch_once(struct update *u, const char *url, uint8_t *bytes, s
     if (err == ESP_OK) {
         err = read_file(client, bytes, size, len);
     }
+    *is_final = err == ESP_ERR_HTTP_CONNECT && !esp_http_client_can_connect_later(client);
     ESP_IGNORE_ERROR(esp_http_client_cleanup(client)); // the error before is the one to report
     return err;
 }
@@ -138,11 +140,12 @@ esp_err_t update_fetch(struct update *u, const char *url, uint8_t *bytes, size_t
     uint32_t delay = u->limits.retry_delay_ms > 0 ? u->limits.retry_delay_ms : DELAY_DEFAULT;
     for (;;) {
         size_t got = 0;
-        esp_err_t err = fetch_once(u, url, bytes, size, &got);
+        bool is_final = false;
+        esp_err_t err = fetch_once(u, url, bytes, size, &got, &is_final);
         if (err == ESP_OK) {
             *len = got;
         }
-        if (err == ESP_OK || retries-- <= 0 || !can_heal(u, err) ||
+        if (err == ESP_OK || retries-- <= 0 || is_final || !can_heal(u, err) ||
             update_session_is_interrupted()) {
             return err;
         }

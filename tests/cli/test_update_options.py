@@ -76,7 +76,7 @@ def test_an_unreachable_host_leaves_the_device_as_it_was(program, dev, ca, as_js
         closed.bind(("127.0.0.1", 0))
         url = f"https://user:secret@127.0.0.1:{closed.getsockname()[1]}/v2.bin"
         before = dev.flash.read_bytes()
-        result = program.failed("update", "--flash", dev.flash, "--cacert", ca, url, *(["--json"] if as_json else []))
+        result = program.failed("update", "--flash", dev.flash, "--cacert", ca, "--retry-delay", "0.01", url, *(["--json"] if as_json else []))
     assert "ESP_ERR_HTTP_CONNECT" in result.stderr
     assert "secret" not in result.stderr + result.stdout
     assert dev.flash.read_bytes() == before

@@ -98,6 +98,12 @@ esp_err_t esp_http_client_set_idle_work(esp_http_client_handle_t client,
 esp_err_t esp_http_client_set_cancel(esp_http_client_handle_t client,
                                      bool (*is_cancelled)(void *context), void *context);
 
+/**
+ * Whether another try may end otherwise than the last one, which ended with ESP_ERR_HTTP_CONNECT. false: the server's certificate was
+ * refused, a certificate, key or name of the configuration cannot be used, or client is NULL.
+ */
+bool esp_http_client_can_connect_later(esp_http_client_handle_t client);
+
 /** Bytes a read should ask for, so that reading costs little more than copying them; 0: any. */
 size_t esp_http_client_get_preferred_read_len(esp_http_client_handle_t client);
 

@@ -138,6 +138,28 @@ esp_err_t esp_http_client_set_cancel(esp_http_client_handle_t client,
     return ESP_OK;
 }
 
+// Certificates, keys or names that cannot be used: they are the application's, and stay as they are.
+static bool is_of_settings(esp_err_t tls_code)
+{
+    switch (tls_code) {
+    case ESP_ERR_INVALID_STATE:
+    case ESP_ERR_MBEDTLS_SSL_CONF_ALPN_PROTOCOLS_FAILED:
+    case ESP_ERR_MBEDTLS_X509_CRT_PARSE_FAILED:
+    case ESP_ERR_MBEDTLS_SSL_CONF_OWN_CERT_FAILED:
+    case ESP_ERR_MBEDTLS_SSL_SETUP_FAILED:
+    case ESP_ERR_MBEDTLS_PK_PARSE_KEY_FAILED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool esp_http_client_can_connect_later(esp_http_client_handle_t client)
+{
+    return client && client->tls_error.esp_tls_flags == 0 &&
+           !is_of_settings(client->tls_error.last_error);
+}
+
 size_t esp_http_client_get_preferred_read_len(esp_http_client_handle_t client)
 {
     return client ? client->ops->read_len_preferred : 0;

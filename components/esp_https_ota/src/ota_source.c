@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "esp_http_client_ext.h"
 #include "esp_log.h"
 #include "esp_random.h"
 #include "freertos/task.h"
@@ -276,15 +277,11 @@ static bool is_too_slow(struct ota_source *s)
 
 // ----------------------------------------------------------------------- retries
 
-static bool is_worth_retrying(struct ota_source *s, esp_err_t err)
+static bool is_worth_retrying(const struct ota_source *s, esp_err_t err)
 {
-    int tls_code = 0;
-    int tls_flags = 0;
     switch (err) {
     case ESP_ERR_HTTP_CONNECT:
-        ESP_IGNORE_ERROR(
-            esp_http_client_get_and_clear_last_tls_error(s->client, &tls_code, &tls_flags));
-        return tls_flags == 0; // a certificate does not get better
+        return esp_http_client_can_connect_later(s->client);
     case ESP_FAIL:
         return ota_download_can_heal(s->client);
     case ESP_ERR_HTTP_WRITE_DATA:
