@@ -304,7 +304,8 @@ static esp_err_t write_record(const esp_partition_t *staging, const esp_partitio
     return err == ESP_OK ? esp_flash_sync(pending->holder->flash_chip) : err;
 }
 
-// What was there before the record goes first, or it would be in charge again.
+// What was there before the record goes first, or it would be in charge again. The record was there in this life: a cut may have
+// left it so that it reads as cleared now, and not for ever.
 static esp_err_t clear_record(const struct pending *pending)
 {
     esp_err_t err = ota_tail_clear(pending->holder, 1 - pending->sector, OTA_TAIL_JOURNAL);
@@ -312,7 +313,7 @@ static esp_err_t clear_record(const struct pending *pending)
         err = ota_tail_clear(pending->holder, 1 - pending->sector, OTA_TAIL_FINALIZE);
     }
     if (err == ESP_OK) {
-        err = ota_tail_clear(pending->holder, pending->sector, OTA_TAIL_FINALIZE);
+        err = ota_tail_overwrite(pending->holder, pending->sector);
     }
     return err == ESP_OK ? esp_flash_sync(pending->holder->flash_chip) : err;
 }
@@ -413,13 +414,18 @@ static esp_err_t give_up(const struct pending *pending, esp_err_t why)
 }
 
 // A cut while the record was written can have left it with bits that decay before the copy is done: programmed once more
-// they are firm.
+// they are firm. One that reads differently already was cut while it was written, and nothing of the copy was begun, or while it
+// was cleared, and all of it is done: ESP_ERR_NOT_FOUND.
 static esp_err_t refresh_record(const struct pending *pending)
 {
     struct ota_tail_header header;
     int sector;
     esp_err_t err = ota_tail_read(pending->holder, &header, &sector);
-    if (err == ESP_OK && sector == pending->sector) {
+    if (err == ESP_OK && sector != pending->sector) {
+        err = clear_record(pending);
+        return err == ESP_OK ? ESP_ERR_NOT_FOUND : err;
+    }
+    if (err == ESP_OK) {
         err = ota_tail_write(pending->holder, sector, &header);
     }
     return err == ESP_OK ? esp_flash_sync(pending->holder->flash_chip) : err;
@@ -460,9 +466,12 @@ static esp_err_t finish(const struct pending *pending)
     if (err != ESP_OK) {
         return err;
     }
-    ESP_LOGW(TAG, "completing the interrupted copy from %s to %s", src.label, dst.label);
     err = refresh_record(pending);
-    return err != ESP_OK ? err : copy_and_clear(&src, &dst, pending);
+    if (err != ESP_OK) {
+        return err;
+    }
+    ESP_LOGW(TAG, "completing the interrupted copy from %s to %s", src.label, dst.label);
+    return copy_and_clear(&src, &dst, pending);
 }
 
 static bool concerns(const struct pending *pending, const esp_partition_t *partition)

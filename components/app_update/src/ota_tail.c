@@ -166,15 +166,20 @@ esp_err_t ota_tail_erase(const esp_partition_t *slot, int sector)
     return esp_partition_erase_range(slot, sector_offset(slot, sector), OTA_TAIL_SECTOR);
 }
 
-esp_err_t ota_tail_clear(const esp_partition_t *slot, int sector, uint32_t magic)
+esp_err_t ota_tail_overwrite(const esp_partition_t *slot, int sector)
 {
     static const uint32_t cleared = 0;
+    return esp_partition_write_raw(slot, sector_offset(slot, sector), &cleared, sizeof(cleared));
+}
+
+esp_err_t ota_tail_clear(const esp_partition_t *slot, int sector, uint32_t magic)
+{
     struct ota_tail_header header;
     esp_err_t err = read_header(slot, sector, &header);
     if (err != ESP_OK || !is_valid(&header) || header.magic != magic) {
         return err;
     }
-    return esp_partition_write_raw(slot, sector_offset(slot, sector), &cleared, sizeof(cleared));
+    return ota_tail_overwrite(slot, sector);
 }
 
 // A header that was cleared is known by the CRC of what it was.

@@ -86,6 +86,9 @@ esp_err_t ota_tail_write(const esp_partition_t *slot, int sector,
 
 esp_err_t ota_tail_erase(const esp_partition_t *slot, int sector) ESP_MUST_CHECK;
 
+// Clears the header of a sector that is known to have one, however it reads now. Programs 4 bytes.
+esp_err_t ota_tail_overwrite(const esp_partition_t *slot, int sector) ESP_MUST_CHECK;
+
 // Clears the header of a sector if it is a valid one with this magic.
 esp_err_t ota_tail_clear(const esp_partition_t *slot, int sector, uint32_t magic) ESP_MUST_CHECK;
 
