@@ -55,6 +55,9 @@ static bool is_blank(const uint8_t *data, uint32_t len)
 // Whether the sector at ready_end holds data; NULL: whether it is blank. Ends at the first piece that differs.
 static esp_err_t holds(const struct ota_room *room, const uint8_t *data, bool *out)
 {
+    // Cells are blank, not what they decrypt to.
+    esp_err_t (*read_cells)(const esp_partition_t *, size_t, void *, size_t) =
+        data ? esp_partition_read : esp_partition_read_raw;
     uint8_t chunk[VIEW_CHUNK];
     const uint8_t *mapped =
         ota_room_map(room->partition, room->ready_end, room->partition->erase_size);
@@ -62,8 +65,7 @@ static esp_err_t holds(const struct ota_room *room, const uint8_t *data, bool *o
     for (uint32_t at = 0; at < room->partition->erase_size && *out; at += VIEW_CHUNK) {
         uint32_t offset = room->ready_end + at;
         const uint8_t *cells = mapped ? mapped + at : chunk;
-        esp_err_t err =
-            mapped ? ESP_OK : esp_partition_read(room->partition, offset, chunk, VIEW_CHUNK);
+        esp_err_t err = mapped ? ESP_OK : read_cells(room->partition, offset, chunk, VIEW_CHUNK);
         if (err != ESP_OK) {
             return err;
         }

@@ -77,6 +77,30 @@ static void the_last_block_is_filled_up_as_esp_idf_does(void **state)
     free(image.bytes);
 }
 
+static void bytes_that_decrypt_to_0xff_are_not_blank_flash(void **state)
+{
+    (void)state;
+    uint8_t old[8192];
+    memset(old, 0xFF, sizeof(old));
+    struct device_image image = DEVICE_IMAGE(.len = 8192, .seed = 3);
+    for (int is_blank = 0; is_blank <= 1; is_blank++) {
+        esp_ota_handle_t handle;
+        DEVICE_START(.running = "ota_0");
+        if (!is_blank) {
+            device_put_plain(SLOT, old, sizeof(old));
+        }
+        assert_int_equal(
+            esp_ota_begin(device_partition("ota_1"), OTA_WITH_SEQUENTIAL_WRITES, &handle), ESP_OK);
+        assert_int_equal(esp_ota_tune(handle, &(esp_ota_tuning_t){.is_settled = true}), ESP_OK);
+        device_forget();
+        assert_int_equal(esp_ota_write(handle, image.bytes, image.len), ESP_OK);
+        assert_int_equal(esp_ota_end(handle), ESP_OK);
+        assert_true(device_holds(SLOT, image.bytes, image.len));
+        assert_int_equal(g_flash.erases == 0, is_blank);
+    }
+    free(image.bytes);
+}
+
 static void offsets_are_those_of_blocks(void **state)
 {
     (void)state;
@@ -212,6 +236,7 @@ int main(void)
         FACT(pieces_of_any_length_make_the_image),
         FACT(less_than_a_block_touches_no_flash_and_is_nothing),
         FACT(the_last_block_is_filled_up_as_esp_idf_does),
+        FACT(bytes_that_decrypt_to_0xff_are_not_blank_flash),
         FACT(offsets_are_those_of_blocks),
         FACT(a_failed_write_can_be_seen_and_loses_no_count),
         FACT(an_erased_record_is_not_followed),
