@@ -30,9 +30,9 @@ typedef struct {
         erase_size_max; // largest erase at once, in bytes, for devices that must not stand still; 0: the chip's largest
     uint32_t
         erase_ahead; // bytes that esp_ota_erase_ahead() may erase whatever is in them, at most ESP_OTA_ERASE_AHEAD_MAX
-    /** No power cut, reset or unplugged programmer ever met a write to this partition, or the medium has none of the states in between (a file): a
-     *  sector that reads as wanted is left alone, and one that reads blank is not erased. What a journal says was interrupted
-     *  is erased all the same. Untrue, it makes an image of weak bits: verified, booted, and gone some days later. */
+    /** No power cut, reset or unplugged programmer ever met a write to this partition, or its medium has no states in between
+     *  (a file): a sector that reads as wanted is left alone, and one that reads blank is not erased. What a journal says was
+     *  interrupted is erased all the same. Untrue, it makes an image of weak bits: verified, booted, and gone some days later. */
     bool is_settled;
     /** Called in between flash operations of esp_ota_write(), in the caller's thread: other work gets its turn. Must not
      *  use the session. NULL: none. */

@@ -13,9 +13,8 @@ extern "C" {
 
 typedef struct {
     /** Attempts in a row that bring no new byte (see min_rate) before the update fails. 0: 5; -1: none. Counts connections
-     *  that fail, break, stall or answer 408, 425, 429, 500, 502, 503, 504; never what cannot heal (certificates and keys that cannot
-     *  be used, TLS verification, other
-     *  4xx, a refused image).
+     *  that fail, break, stall or answer 408, 425, 429, 500, 502, 503, 504; never what cannot heal (certificates and keys
+     *  that cannot be used, TLS verification, other 4xx, a refused image).
      *  Without ext only a download that has begun is retried, as ESP-IDF's begin answers at once. */
     int max_retries;
     uint32_t
